@@ -1,0 +1,1 @@
+"""The node daemon: does what messages ask."""
