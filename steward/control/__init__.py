@@ -1,0 +1,1 @@
+"""The control socket: how the console, the command line and the daemon talk."""
