@@ -1,0 +1,291 @@
+"""The only door to the broker: everything that bites in nats-py is dealt with here, once.
+
+One nats-py client lives for one connection and never reconnects by itself: it would buffer what
+is published meanwhile and send it later, when nobody waits for it any more, and in several cases
+it gives up for good. ``Bus.run`` makes a new client each time instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import re
+import time
+from collections.abc import Callable, Sequence
+from secrets import token_hex
+from typing import Final, NamedTuple, NoReturn
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from steward.errors import BusError, ConfigError
+from steward.link import LAN, Endpoint, Link, LinkSettings
+from steward.loopback import Loopback
+from steward.mailbox import Incoming, Mailbox, NoResponders
+from steward.subjects import NodeName, everything_for, inbox_prefix
+
+log = logging.getLogger(__name__)
+
+_SUBJECT: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+_LONGEST_SUBJECT: Final = 400
+"""Subject, reply and sizes have to fit a control line, which has 1,024 bytes on old brokers."""
+_ROOM: Final = 1024 * 1024
+"""Bytes that may wait in this process before a publish waits too."""
+_FAREWELL: Final = 1.0
+"""Seconds that what was published last gets to leave when the bus is stopped."""
+_NEVER: Final = 10**9
+"""The client's own pings, off: a lost one cannot be told from a slow one. Seconds."""
+
+
+class Mark(NamedTuple):
+    """A place in what one connection has sent; see ``Bus.has_left``."""
+
+    connection: int
+    position: int
+
+
+def is_inbox_of(reply: str, sender: NodeName) -> bool:
+    """Whether ``reply`` lies under the sender's own inbox prefix. No other is ever answered: a
+    stranger could make this node publish where only this node may."""
+    return (
+        reply.startswith(inbox_prefix(sender) + ".")
+        and len(reply) <= _LONGEST_SUBJECT
+        and _SUBJECT.fullmatch(reply) is not None
+    )
+
+
+class Bus:
+    """One node's link to the broker, made again for ever while ``run`` runs.
+
+    ``incoming`` gets what is published on ``<node>.*.*``, ``replies`` what comes to the node's
+    inbox. Addresses are tried in turn.
+    """
+
+    def __init__(
+        self,
+        node: NodeName,
+        addresses: str | Sequence[str],
+        *,
+        link: LinkSettings = LAN,
+        start: str = "",
+    ) -> None:
+        """``start``: this daemon start's random id, the end of the reply subject. Raises
+        ConfigError for an address that cannot be used."""
+        listed = [addresses] if isinstance(addresses, str) else list(addresses)
+        self._addresses = [Endpoint.parse(address) for address in listed]
+        if not self._addresses:
+            raise ConfigError("no broker address is given", "nats://HOST:4222")
+        self.node = node
+        self.settings = link
+        self.incoming: Mailbox[Incoming] = Mailbox()
+        self.replies: Mailbox[Incoming | NoResponders] = Mailbox()
+        self.address = self._addresses[0].shown
+        """The broker connected to, or tried last, without a password."""
+        self.connected = False
+        self.since = time.time()
+        """Wall time of the last change of ``connected``."""
+        self.max_payload: int | None = None
+        """Bytes; as the last broker said. None: never connected."""
+        self.rtt: float | None = None
+        """Seconds of the last round trip through the broker."""
+        self.reconnects = 0
+        self.last_error = ""
+        self._everything = everything_for(node)
+        self._inbox = f"{inbox_prefix(node)}.{start or token_hex(4)}"
+        self._loopback = Loopback(node, self._inbox)
+        self._listeners: list[Callable[[bool], None]] = []
+        self._client: Client | None = None
+        self._link: Link | None = None
+        self._connection = 0
+        self._told: set[str] = set()
+
+    def listen(self, listener: Callable[[bool], None]) -> None:
+        """Call ``listener`` with True when the link comes up and with False when it goes down. It
+        must neither block nor raise."""
+        self._listeners.append(listener)
+
+    async def run(self) -> NoReturn:
+        """Keep a link to the broker until cancelled. Trouble is kept in ``last_error`` and logged
+        once per outage, not once per try."""
+        tries = 0
+        while True:
+            broker = self._addresses[tries % len(self._addresses)]
+            self.address, before = broker.shown, self._connection
+            await self._once(broker)
+            tries = tries + 1 if before == self._connection else 1
+            most = min(self.settings.retry_most, self.settings.retry_first * 2.0 ** min(tries, 16))
+            await asyncio.sleep(random.uniform(self.settings.retry_first, most))
+
+    async def publish(self, to: str, payload: bytes, reply: bool = False) -> bool:
+        """Hand one message to the link; ``reply``: with this node's inbox to answer to.
+
+        True: it is on its way, no more is known. False: there is no link, or it took nothing for
+        ``settings.publish`` seconds; the message is gone. Raises BusError for a payload or subject
+        that would make the broker end the connection.
+        """
+        client, link = self._client, self._link
+        if client is None or link is None:
+            return False
+        if len(to) > _LONGEST_SUBJECT or not _SUBJECT.fullmatch(to):
+            raise BusError(f"{to[:80]!r} cannot be published on")
+        if len(payload) > client.max_payload:
+            raise BusError(
+                f"{len(payload):,} bytes do not fit the broker's max_payload"
+                f" of {client.max_payload:,}",
+                "send less at once, or raise max_payload in the broker's configuration",
+            )
+        if not await _settle(client, link, _ROOM, self.settings.publish):
+            return False
+        try:
+            await client.publish(to, payload, self._inbox if reply else "")
+        except (NatsError, OSError):
+            return False
+        return True
+
+    def mark(self) -> Mark:
+        """The place right behind what was published last."""
+        client, link = self._client, self._link
+        if client is None or link is None:
+            return Mark(self._connection, 0)
+        return Mark(self._connection, link.written + client.pending_data_size)
+
+    def has_left(self, mark: Mark) -> bool:
+        """Whether nothing from before ``mark`` waits in this machine any more: it was sent, or was
+        lost with its connection."""
+        client, link = self._client, self._link
+        if client is None or link is None or mark.connection != self._connection:
+            return True
+        unsent = link.unsent()
+        return link.written - unsent >= mark.position or not (unsent or client.pending_data_size)
+
+    async def _once(self, broker: Endpoint) -> None:
+        """One connection, from the first packet to the last."""
+        client, link = _Client(), None
+        try:
+            link = await Link.open(broker, self.settings)
+            await self._session(client, link, broker)
+        except Exception as error:  # whatever answers at that address: the node lives on
+            self._failed(error)
+            if link:
+                link.close()
+        finally:
+            self._client = self._link = None
+            if self.connected:
+                self._change(False)
+            if link:
+                await _end(client, link)
+
+    async def _session(self, client: Client, link: Link, broker: Endpoint) -> NoReturn:
+        client._transport = link  # type: ignore[assignment]  # it has the methods
+        await client.connect(
+            broker.url,
+            error_cb=self._on_error,
+            name=self.node,
+            allow_reconnect=False,
+            connect_timeout=self.settings.connect,  # type: ignore[arg-type]  # it only adds it
+            ping_interval=_NEVER,
+            pending_size=-1,
+            skip_subject_validation=True,
+        )
+        await client.subscribe(self._everything, cb=self._on_message)
+        await client.subscribe(f"{inbox_prefix(self.node)}.>", cb=self._on_reply)
+        self.rtt = await self._loopback.prove(client, link, self.settings.patience)
+        self._up(client, link)
+        while True:
+            await asyncio.wait({link.lost}, timeout=self.settings.ping)
+            self.rtt = await self._loopback.prove(client, link, self.settings.patience)
+
+    async def _on_message(self, msg: Msg) -> None:
+        if msg.subject == self._loopback.subject:
+            self._loopback.returned(msg.subject, msg.data)
+        else:
+            self.incoming.offer(Incoming(msg.subject, msg.reply, msg.data))
+
+    async def _on_reply(self, msg: Msg) -> None:
+        if msg.headers and msg.headers.get("Status") == "503" and not msg.data:
+            self.replies.offer(NoResponders(msg.headers.get("Nats-Subject", "")))
+        elif msg.data == self._loopback.token:
+            self._loopback.returned(msg.subject, msg.data)
+        else:
+            self.replies.offer(Incoming(msg.subject, msg.reply, msg.data))
+
+    async def _on_error(self, error: Exception) -> None:
+        """The client's listener for errors. It never raises: that would end the client's reader."""
+        text = str(error)
+        mine = (self._everything, self._loopback.subject, inbox_prefix(self.node))
+        if "permissions violation" in text:  # the client gives all of it in lower case
+            if any(name.lower() in text for name in mine):
+                self._loopback.refused(text)
+            else:
+                self._tell(text, f"the broker at {self.address}: {text}")
+
+    def _up(self, client: Client, link: Link) -> None:
+        self._client, self._link = client, link
+        self._connection += 1
+        self.reconnects = self._connection - 1
+        self.max_payload = client.max_payload
+        self._told.clear()
+        log.info("connected to the broker at %s", self.address)
+        self._change(True)
+
+    def _change(self, connected: bool) -> None:
+        self.connected, self.since = connected, time.time()
+        for listener in self._listeners:
+            listener(connected)
+
+    def _failed(self, error: Exception) -> None:
+        text = str(error) or "no answer in time"
+        if not isinstance(error, (OSError, NatsError, BusError)):
+            text = f"{type(error).__name__}: {text}"
+        self._tell(text, f"no link to the broker at {self.address}: {text}; trying for ever")
+
+    def _tell(self, text: str, line: str) -> None:
+        self.last_error = text
+        if line not in self._told:
+            self._told.add(line)
+            log.warning("%s", line)
+
+
+class _Client(Client):
+    """A client whose reader survives what a stranger may send: subjects that aren't UTF-8 and
+    malformed headers would end it, silently."""
+
+    def _build_message(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
+    ) -> Msg:
+        return Msg(
+            self, subject.decode(errors="replace"), reply.decode(errors="replace"), data, headers
+        )
+
+    async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
+        try:
+            return await super()._process_headers(headers)
+        except (ValueError, IndexError):
+            return None
+
+
+async def _settle(client: Client, link: Link, most: int, seconds: float) -> bool:
+    """Wait until at most ``most`` bytes wait in this process. False: the link was lost or took too
+    little meanwhile."""
+    if client.pending_data_size + link.buffered() <= most:
+        return client.is_connected
+    try:
+        async with asyncio.timeout(seconds):
+            while client.is_connected and client.pending_data_size + link.buffered() > most:
+                await link.drain()
+                await asyncio.sleep(0)  # the client's own task hands on what it still holds
+    except TimeoutError:
+        return False
+    return client.is_connected
+
+
+async def _end(client: Client, link: Link) -> None:
+    """Let what was published last leave, for a moment, then cut. Never waits for the network."""
+    try:
+        await _settle(client, link, 0, _FAREWELL)
+    finally:
+        link.close()
+        closing = asyncio.create_task(client.close(), name="bus: close")
+        await asyncio.wait({closing}, timeout=_FAREWELL)

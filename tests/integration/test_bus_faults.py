@@ -1,0 +1,238 @@
+"""The bus while links and brokers fail: each trap of nats-py that Steward knows, as a test."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from node.broker import Broker
+from steward.bus import Bus
+from steward.link import LAN, Endpoint, Link
+from tests.conftest import WaitFor
+from tests.integration.test_bus import CENTRAL, SHIP, running
+from tests.proxy import Proxy
+
+QUICK = replace(LAN, ping=0.2, patience=0.6, publish=0.5, retry_first=0.01, retry_most=0.1)
+
+
+@pytest.fixture
+async def proxy(broker: Broker) -> AsyncIterator[Proxy]:
+    async with Proxy(broker.port) as between:
+        yield between
+
+
+async def test_starting_while_the_broker_is_down_works_and_is_said_once(
+    tmp_path: Path,
+    free_port: int,
+    wait_for: WaitFor,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also after more than the 60 tries that the client itself makes."""
+    caplog.set_level(logging.INFO, "steward.bus")
+    tries: list[Endpoint] = []
+    once = Bus._once
+
+    async def counted(bus: Bus, broker: Endpoint) -> None:
+        tries.append(broker)
+        await once(bus, broker)
+
+    monkeypatch.setattr(Bus, "_once", counted)
+    settings = replace(QUICK, retry_first=0.001, retry_most=0.002)
+    broker = Broker(tmp_path, port=free_port)
+    async with running(Bus(SHIP, broker.address, link=settings)) as ship:
+        await wait_for(lambda: len(tries) > 70)
+        assert "Connect call failed" in ship.last_error
+        assert not await ship.publish("central.EventNACK.SayHello", b"")
+        assert (ship.connected, ship.max_payload) == (False, None)
+        assert len(caplog.messages) == 1
+        await broker.start()
+        await wait_for(lambda: ship.connected)
+        assert caplog.messages[1:] == [f"connected to the broker at {broker.address}"]
+        await broker.stop()
+
+
+async def test_what_is_published_while_the_link_is_down_is_never_sent_later(
+    broker: Broker, proxy: Proxy, wait_for: WaitFor
+) -> None:
+    async with (
+        running(Bus(SHIP, proxy.address, link=QUICK)) as ship,
+        running(Bus(CENTRAL, broker.address)) as central,
+    ):
+        await wait_for(lambda: ship.connected and central.connected)
+        proxy.refuse()
+        await wait_for(lambda: not ship.connected)
+        assert not await ship.publish("central.EventNACK.SayHello", b"ghost")
+        await proxy.accept()
+        await wait_for(lambda: ship.connected)
+        assert await ship.publish("central.EventNACK.SayHello", b"well")
+        assert (await asyncio.wait_for(central.incoming.get(), 5)).payload == b"well"
+
+
+async def test_the_link_comes_back_however_often_it_is_cut_and_leaves_no_task_behind(
+    proxy: Proxy, wait_for: WaitFor
+) -> None:
+    changes: list[bool] = []
+    async with running(Bus(SHIP, proxy.address, link=QUICK)) as ship:
+        ship.listen(changes.append)
+        await wait_for(lambda: ship.connected)
+        tasks = _tasks_of_the_client()
+        for cut in range(1, 21):
+            proxy.cut()
+            await wait_for(partial(_came_back, ship, cut))
+        assert changes == [True] + [False, True] * 20
+        assert _tasks_of_the_client() == tasks
+
+
+async def test_a_killed_broker_is_found_again_on_its_port(
+    broker: Broker, wait_for: WaitFor
+) -> None:
+    async with running(Bus(SHIP, broker.address, link=QUICK)) as ship:
+        await wait_for(lambda: ship.connected)
+        await broker.kill()
+        await wait_for(lambda: not ship.connected)
+        await broker.start()
+        await wait_for(lambda: ship.connected)
+        assert await ship.publish("ship1.EventACK.X", b"again")
+        assert (await asyncio.wait_for(ship.incoming.get(), 5)).payload == b"again"
+
+
+async def test_the_next_address_is_tried_when_one_is_down(
+    broker: Broker, free_port: int, wait_for: WaitFor
+) -> None:
+    addresses = [f"127.0.0.1:{free_port}", broker.address]
+    async with running(Bus(SHIP, addresses, link=QUICK)) as ship:
+        await wait_for(lambda: ship.connected)
+        assert ship.address == broker.address
+
+
+@pytest.mark.parametrize(("up", "down"), [(True, True), (True, False), (False, True)])
+async def test_a_black_hole_is_noticed_and_left(
+    up: bool, down: bool, proxy: Proxy, wait_for: WaitFor
+) -> None:
+    async with running(Bus(SHIP, proxy.address, link=QUICK)) as ship:
+        await wait_for(lambda: ship.connected)
+        proxy.set("drop", up=up, down=down)
+        await wait_for(lambda: not ship.connected, 2)
+        assert ship.last_error == "the link is silent"
+        proxy.cut()
+        proxy.set("pass")
+        await wait_for(lambda: ship.connected)
+
+
+async def test_a_publish_into_a_link_that_takes_nothing_returns_and_so_does_the_stop(
+    proxy: Proxy, wait_for: WaitFor
+) -> None:
+    settings = replace(QUICK, ping=60)
+    async with running(Bus(SHIP, proxy.address, link=settings)) as ship:
+        await wait_for(lambda: ship.connected)
+        proxy.set("stall")
+        started = time.monotonic()
+        while await ship.publish("central.EventACK.X", bytes(512 * 1024)):
+            assert time.monotonic() - started < 10
+        started = time.monotonic()
+        assert not await ship.publish("central.EventACK.X", b"one more")
+        assert 0.4 < time.monotonic() - started < 2
+
+
+async def test_it_is_known_whether_the_last_copy_has_left_the_machine(
+    proxy: Proxy, wait_for: WaitFor
+) -> None:
+    settings = replace(QUICK, ping=60, publish=0.05)
+    async with running(Bus(SHIP, proxy.address, link=settings)) as ship:
+        await wait_for(lambda: ship.connected)
+        await ship.publish("central.EventACK.X", b"small")
+        small = ship.mark()
+        await wait_for(lambda: ship.has_left(small))
+        proxy.set("stall")
+        while await ship.publish("central.EventACK.X", bytes(512 * 1024)):
+            pass
+        waiting = ship.mark()
+        assert ship.has_left(small)
+        assert not ship.has_left(waiting)
+        proxy.set("pass")
+        await wait_for(lambda: ship.has_left(waiting))
+        assert await ship.publish("central.EventACK.X", b"last")
+        last = ship.mark()
+        proxy.cut()
+        await wait_for(lambda: not ship.connected)
+        assert ship.has_left(last)
+
+
+async def test_a_silent_link_that_still_delivers_is_not_taken_for_dead(
+    broker: Broker, proxy: Proxy, wait_for: WaitFor
+) -> None:
+    async with (
+        running(Bus(SHIP, proxy.address, link=QUICK)) as ship,
+        running(Bus(CENTRAL, broker.address)) as central,
+    ):
+        await wait_for(lambda: ship.connected and central.connected)
+        proxy.up.delay = 4 * QUICK.patience
+        end = time.monotonic() + 2 * proxy.up.delay
+        while time.monotonic() < end:
+            assert await central.publish("ship1.EventACK.X", bytes(10))
+            await asyncio.sleep(QUICK.patience / 10)
+        assert ship.connected
+        assert ship.reconnects == 0
+        assert ship.rtt is not None
+        assert ship.rtt > proxy.up.delay
+
+
+async def test_a_round_trip_of_1_2_seconds_connects(proxy: Proxy, wait_for: WaitFor) -> None:
+    proxy.delay(0.6)
+    async with running(Bus(SHIP, proxy.address)) as ship:
+        await wait_for(lambda: ship.connected, 20)
+        assert ship.reconnects == 0
+        assert ship.rtt is not None
+        assert ship.rtt >= 1.2
+
+
+async def test_tries_are_spread_with_full_jitter_from_half_a_second_up_to_15(
+    free_port: int, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounds: list[tuple[float, float]] = []
+
+    def uniform(low: float, high: float) -> float:
+        bounds.append((low, high))
+        return 0.0
+
+    monkeypatch.setattr(random, "uniform", uniform)
+    async with running(Bus(SHIP, f"127.0.0.1:{free_port}")):
+        await wait_for(lambda: len(bounds) >= 7)
+    assert bounds[:7] == [(0.5, high) for high in (1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="TCP_USER_TIMEOUT is Linux's")
+async def test_the_kernel_gives_up_on_every_new_socket_when_nothing_is_acknowledged(
+    broker: Broker, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sockets: list[socket.socket] = []
+    opened = Link.__init__
+
+    def note(link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened(link, reader, writer)
+        sockets.append(writer.get_extra_info("socket"))
+
+    monkeypatch.setattr(Link, "__init__", note)
+    async with running(Bus(SHIP, broker.address)) as ship:
+        await wait_for(lambda: ship.connected)
+        assert sockets[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 6000
+
+
+def _came_back(bus: Bus, times: int) -> bool:
+    return bus.connected and bus.reconnects == times
+
+
+def _tasks_of_the_client() -> int:
+    names = [repr(task.get_coro()) for task in asyncio.all_tasks()]
+    return sum("Client." in name or "Subscription." in name for name in names)
