@@ -169,7 +169,7 @@ class Bus:
         except Exception as error:  # whatever answers at that address: the node lives on
             self._failed(error)
             if link:
-                link.close()
+                link.reset()
         finally:
             self._client = self._link = None
             if self.connected:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import struct
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -168,6 +169,16 @@ class Link:
         if not self.lost.done():
             self.lost.set_result(None)
             self._writer.transport.abort()
+
+    def reset(self) -> None:
+        """Close, and make the kernel forget what it holds too: should a dead link come back to
+        life, it would send all that first, on a slow link ahead of what is of use by then."""
+        if not self.lost.done():
+            with suppress(OSError):
+                self._socket.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                )
+        self.close()
 
     async def wait_closed(self) -> None:
         """Nothing to wait for: ``close`` leaves nothing behind."""

@@ -46,6 +46,11 @@ class Proxy:
     def address(self) -> str:
         return f"nats://127.0.0.1:{self.port}"
 
+    @property
+    def open(self) -> int:
+        """Connections that are open now."""
+        return len(self._tasks)
+
     async def __aenter__(self) -> Proxy:
         await self.accept()
         return self

@@ -23,6 +23,7 @@ from tests.integration.test_bus import CENTRAL, SHIP, running
 from tests.proxy import Proxy
 
 QUICK = replace(LAN, ping=0.2, patience=0.6, publish=0.5, retry_first=0.01, retry_most=0.1)
+BIG = 512 * 1024
 
 
 @pytest.fixture
@@ -86,12 +87,12 @@ async def test_the_link_comes_back_however_often_it_is_cut_and_leaves_no_task_be
     async with running(Bus(SHIP, proxy.address, link=QUICK)) as ship:
         ship.listen(changes.append)
         await wait_for(lambda: ship.connected)
-        tasks = _tasks_of_the_client()
+        tasks = tasks_of_the_client()
         for cut in range(1, 21):
             proxy.cut()
             await wait_for(partial(_came_back, ship, cut))
         assert changes == [True] + [False, True] * 20
-        assert _tasks_of_the_client() == tasks
+        assert tasks_of_the_client() == tasks
 
 
 async def test_a_killed_broker_is_found_again_on_its_port(
@@ -137,12 +138,52 @@ async def test_a_publish_into_a_link_that_takes_nothing_returns_and_so_does_the_
     async with running(Bus(SHIP, proxy.address, link=settings)) as ship:
         await wait_for(lambda: ship.connected)
         proxy.set("stall")
-        started = time.monotonic()
-        while await ship.publish("central.EventACK.X", bytes(512 * 1024)):
-            assert time.monotonic() - started < 10
+        await _publish_until_full(ship)
         started = time.monotonic()
         assert not await ship.publish("central.EventACK.X", b"one more")
         assert 0.4 < time.monotonic() - started < 2
+
+
+async def test_what_a_dead_link_still_held_is_not_sent_when_it_comes_back_to_life(
+    proxy: Proxy, wait_for: WaitFor
+) -> None:
+    async with running(Bus(SHIP, proxy.address, link=QUICK)) as ship:
+        await wait_for(lambda: ship.connected)
+        proxy.set("stall")
+        await _publish_until_full(ship)
+        assert ship._link is not None
+        left = ship._link.written - ship._link.unsent()
+        await wait_for(lambda: not ship.connected)
+        proxy.set("pass")
+        await wait_for(lambda: ship.connected and proxy.open == 1)
+        assert proxy.up.bytes < left + BIG
+
+
+async def test_what_was_published_last_gets_a_moment_to_leave_before_the_bus_stops(
+    broker: Broker, proxy: Proxy, wait_for: WaitFor
+) -> None:
+    async with running(Bus(CENTRAL, broker.address)) as central:
+        await wait_for(lambda: central.connected)
+        async with running(Bus(SHIP, proxy.address, link=replace(QUICK, ping=60))) as ship:
+            await wait_for(lambda: ship.connected)
+            proxy.set("stall")
+            published = await _publish_until_full(ship)
+            asyncio.get_running_loop().call_later(0.2, proxy.set, "pass")
+        await wait_for(lambda: central.incoming.qsize() == published)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the kernel does not tell")
+async def test_what_the_kernel_holds_back_has_not_left_the_machine(
+    proxy: Proxy, wait_for: WaitFor
+) -> None:
+    async with running(Bus(SHIP, proxy.address, link=replace(QUICK, ping=60))) as ship:
+        await wait_for(lambda: ship.connected)
+        proxy.set("stall")
+        while ship.has_left(ship.mark()):
+            assert await ship.publish("central.EventACK.X", bytes(65536))
+            await asyncio.sleep(0.001)
+        assert ship._link is not None
+        assert ship._link.buffered() == 0
 
 
 async def test_it_is_known_whether_the_last_copy_has_left_the_machine(
@@ -155,8 +196,7 @@ async def test_it_is_known_whether_the_last_copy_has_left_the_machine(
         small = ship.mark()
         await wait_for(lambda: ship.has_left(small))
         proxy.set("stall")
-        while await ship.publish("central.EventACK.X", bytes(512 * 1024)):
-            pass
+        await _publish_until_full(ship)
         waiting = ship.mark()
         assert ship.has_left(small)
         assert not ship.has_left(waiting)
@@ -229,10 +269,18 @@ async def test_the_kernel_gives_up_on_every_new_socket_when_nothing_is_acknowled
         assert sockets[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 6000
 
 
+async def _publish_until_full(bus: Bus) -> int:
+    """How many were taken before one was not."""
+    for taken in range(200):
+        if not await bus.publish("central.EventACK.X", bytes(BIG)):
+            return taken
+    pytest.fail("the link takes everything")
+
+
 def _came_back(bus: Bus, times: int) -> bool:
     return bus.connected and bus.reconnects == times
 
 
-def _tasks_of_the_client() -> int:
+def tasks_of_the_client() -> int:
     names = [repr(task.get_coro()) for task in asyncio.all_tasks()]
     return sum("Client." in name or "Subscription." in name for name in names)

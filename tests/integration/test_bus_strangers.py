@@ -12,7 +12,7 @@ from node.broker import Broker
 from steward.bus import Bus
 from tests.conftest import WaitFor
 from tests.integration.test_bus import SHIP, running
-from tests.integration.test_bus_faults import QUICK
+from tests.integration.test_bus_faults import QUICK, tasks_of_the_client
 
 
 async def test_something_that_is_no_broker_is_reported(wait_for: WaitFor) -> None:
@@ -26,6 +26,26 @@ async def test_something_that_is_no_broker_is_reported(wait_for: WaitFor) -> Non
         async with running(Bus(SHIP, f"127.0.0.1:{port}", link=silent)) as ship:
             await wait_for(lambda: ship.last_error == "no answer in time")
             assert not ship.connected
+
+
+async def test_a_broker_that_breaks_the_clients_reader_leaves_no_task_behind(
+    wait_for: WaitFor, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"max_payload": 1024}\r\n')
+        await reader.readuntil(b"PING\r\n")
+        writer.write(b"PONG\r\n")
+        await reader.readuntil(b"PUB")
+        writer.write(b"INFO [\r\n")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with running(Bus(SHIP, f"127.0.0.1:{port}", link=QUICK)) as ship:
+            await wait_for(lambda: ship.last_error == "the link is silent")
+        assert "JSONDecodeError" in caplog.text
+        assert tasks_of_the_client() == 0
 
 
 async def test_a_refused_subscription_is_reported_and_not_silent(
