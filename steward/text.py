@@ -32,3 +32,16 @@ def _symbol(match: re.Match[str]) -> str:
     if code < 0x20:
         return chr(0x2400 + code)
     return "\N{SYMBOL FOR DELETE}" if code == 0x7F else _REPLACEMENT
+
+
+def escaped(document: str) -> str:
+    """JSON text with the same characters in JSON's own escapes, line ends aside: it means what it
+    meant, and a terminal can show it."""
+    return _HOSTILE.sub(_escape, document)
+
+
+def _escape(match: re.Match[str]) -> str:
+    if match[0] == "\n":
+        return "\n"
+    units = match[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))

@@ -29,7 +29,7 @@ INTERVAL: Final = 0.25
 """Least seconds between two notifications to one watcher."""
 GRACE: Final = 5.0
 """Seconds that requests under way have left once their client has said all it will say."""
-STOP_GRACE: Final = 1.0
+STOP_GRACE: Final = 0.5
 """The same when the server stops: enough for a commit, and a wait for results is cut short."""
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class ControlServer:
         listening = _listen(self.path)
         self._inode = self.path.stat().st_ino
         self._server = await asyncio.start_unix_server(
-            self._serve, sock=listening, limit=protocol.MAX_LINE
+            self._accept, sock=listening, limit=protocol.MAX_LINE
         )
         return self
 
@@ -89,11 +89,13 @@ class ControlServer:
         """For the handler of ``wait``: an event that is set whenever one of ``ids`` changed."""
         return self._waits.touching(ids)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Not a coroutine: a connection is known, and will be closed, from its first moment on.
         connection = _Connection(self.handlers, reader, writer)
-        task = asyncio.current_task()
-        assert task is not None
+        task = asyncio.create_task(self._serve(connection, writer), name="control connection")
         self._connections[connection] = task
+
+    async def _serve(self, connection: _Connection, writer: asyncio.StreamWriter) -> None:
         try:
             await connection.run()
         except ConnectionError:
@@ -119,12 +121,15 @@ class _Connection:
         self._caller = caller(writer.get_extra_info("socket"))
         self._free = asyncio.Semaphore(AT_ONCE)
         self._stopped = False
+        self._grace: asyncio.Timeout | None = None
         self._news = asyncio.Event()
 
     def stop(self) -> None:
         """Read no further request; finish what is under way."""
         if not self._stopped:
             self._stopped = True
+            if self._grace is not None:
+                self._grace.reschedule(asyncio.get_running_loop().time() + STOP_GRACE)
             # What still arrives must not reach a reader that has been told that it's over.
             self._writer.transport.pause_reading()  # type: ignore[attr-defined]
             self._reader.feed_eof()
@@ -139,9 +144,11 @@ class _Connection:
                 task = asyncio.create_task(self._carry_out(line), name="control request")
                 requests.add(task)
                 task.add_done_callback(requests.discard)
-            if requests:
-                await asyncio.wait(requests, timeout=STOP_GRACE if self._stopped else GRACE)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STOP_GRACE if self._stopped else GRACE) as self._grace:
+                    await asyncio.gather(*requests)
         finally:
+            self._grace = None
             owned = [*requests, teller]
             for task in owned:
                 task.cancel()

@@ -1,0 +1,88 @@
+"""``steward messages output``: where the bytes of a pull go, and how it goes on after a break."""
+
+from __future__ import annotations
+
+import base64
+import os
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from steward.cli import exits, output
+from steward.cli.pull import Pull, available
+from steward.control.client import ControlClient
+from steward.errors import UsageError
+
+
+async def fetch(state_dir: Path, id: str, stream: str | None, to: Path | None, form: str) -> int:
+    """Print or save the output of message ``id``. Returns the exit status; raises PullFailed,
+    UnknownId, and NotPossible if there is no output."""
+    async with ControlClient(state_dir) as client:
+        message = await client.call("message", id=id)
+        result = available(message)
+        if to is not None:
+            await _save(Pull(client, message, stream or "stdout"), to)
+        elif form in ("json", "jsonl"):
+            value = await _collect(client, message, stream)
+            (output.document if form == "json" else output.json_line)(value)
+        elif form == "ids":
+            output.line(id)
+        else:
+            for name in (stream,) if stream else ("stdout", "stderr"):
+                out = sys.stderr if name == "stderr" and stream is None else sys.stdout
+                await Pull(client, message, name).run(0, output.sink(out))
+    for name in ("stdout", "stderr"):
+        if (lost := result.get(f"{name}Lost")) and stream in (None, name):
+            output.note(f"{lost:,} bytes of {name} beyond the node's bound were not kept")
+    return exits.OK
+
+
+async def _save(pull: Pull, to: Path) -> None:
+    """Into ``FILE.part`` first, which a later try goes on with; FILE is whole or isn't there."""
+    part = to.with_name(f"{to.name}.part")
+    try:
+        with _opened(part) as file:
+            have = file.seek(0, os.SEEK_END)
+            if have > pull.size:
+                file.truncate(0)
+                have = 0
+            file.seek(0)
+            while block := file.read(1024 * 1024):
+                pull.already(block)
+            if have:
+                output.note(f"{part} has {have:,} of {pull.size:,} bytes; going on from there")
+
+            def take(data: bytes, last: bool) -> None:
+                file.write(data)
+                if last:
+                    file.flush()
+                    os.fsync(file.fileno())
+
+            await pull.run(have, take)
+        os.replace(part, to)
+    except OSError as error:
+        raise UsageError(f"{part} cannot be written: {error.strerror}", "name another") from None
+    output.note(f"{to}: {pull.size:,} bytes")
+
+
+def _opened(part: Path) -> BinaryIO:
+    return open(part, "ab+")
+
+
+async def _collect(
+    client: ControlClient, message: dict[str, Any], stream: str | None
+) -> dict[str, Any]:
+    value: dict[str, Any] = {"id": message["id"]}
+    for name in (stream,) if stream else ("stdout", "stderr"):
+        pieces: list[bytes] = []
+
+        def take(data: bytes, last: bool, pieces: list[bytes] = pieces) -> None:
+            pieces.append(data)
+
+        await Pull(client, message, name).run(0, take)
+        data = b"".join(pieces)
+        try:
+            value[name] = data.decode()
+        except UnicodeDecodeError:
+            value[f"{name}B64"] = base64.b64encode(data).decode()
+    return value

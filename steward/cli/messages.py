@@ -1,0 +1,177 @@
+"""``steward messages``: what was asked of nodes, and how far it is."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from steward.cli import exits, output, views
+from steward.cli.options import ask, complete_node, ids_given, prints, talks
+from steward.control.client import ControlClient
+from steward.errors import StewardError
+from steward.message import State
+
+_PAGE: Final = 1000
+
+
+@click.group()
+def messages() -> None:
+    """List, show, cancel, retry messages; fetch their output."""
+
+
+@messages.command()
+@click.option("--state", multiple=True, type=click.Choice([str(state) for state in State]))
+@click.option("--node", multiple=True, shell_complete=complete_node, help="The node it is for.")
+@click.option("--method", multiple=True)
+@click.option("--job", help="Only those sent together under this id.")
+@click.option("--text", help="Only those with this in their data.")
+@click.option("--problems", is_flag=True, default=None, help="Only what did not succeed.")
+@click.option("--all", is_flag=True, default=None, help="Also Result, Cancel and ErrorLog.")
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True)
+@click.option("--cursor", help="Go on where an earlier list ended.")
+@click.option("--sort", default="-accepted", show_default=True)
+@prints
+@talks
+def ls(output: str, state_dir: Path, limit: int, cursor: str | None, **filters: Any) -> int:
+    """List messages, newest first."""
+    return asyncio.run(_list(state_dir, output, limit, cursor, filters))
+
+
+async def _list(
+    state_dir: Path, form: str, limit: int, cursor: str | None, filters: Mapping[str, Any]
+) -> int:
+    wanted = {key: list(v) if isinstance(v, tuple) else v for key, v in filters.items() if v != ()}
+    found: list[dict[str, Any]] = []
+    async with ControlClient(state_dir) as client:
+        while len(found) < limit:
+            page = min(_PAGE, limit - len(found))
+            answer = await client.call("messages", limit=page, cursor=cursor, **wanted)
+            found += answer["messages"]
+            cursor = answer["cursor"]
+            if cursor is None:
+                break
+    output.records(found, form, lambda: show_list(found))
+    if cursor is not None and form == "table":
+        output.note(f"{answer['total']:,} in all; more: --cursor {cursor}, or a higher --limit")
+    return exits.OK
+
+
+def show_list(found: Sequence[Mapping[str, Any]]) -> None:
+    """A table of messages."""
+    if not found:
+        output.note("no messages")
+        return
+    at = views.now()
+    rows = [views.message_row(message, at) for message in found]
+    output.table(views.MESSAGE_HEADERS, rows, styles=views.message_style, right=("AGE", "TRIES"))
+
+
+@messages.command()
+@click.argument("ids", nargs=-1, metavar="ID…")
+@prints
+@talks
+def show(ids: tuple[str, ...], output: str, state_dir: Path) -> int:
+    """Show messages: every step with its time, and the output."""
+    found = [ask(state_dir, "message", id=id) for id in ids_given(ids)]
+    return _show(found, output, alone=len(ids) == 1 and ids != ("-",))
+
+
+def _show(found: Sequence[dict[str, Any]], form: str, *, alone: bool) -> int:
+    if form == "json" and alone:
+        output.document(found[0])
+    else:
+        output.records(found, form, lambda: _tell(found))
+    return exits.OK
+
+
+def _tell(found: Sequence[dict[str, Any]]) -> None:
+    at = views.now()
+    for number, message in enumerate(found):
+        if number:
+            print()
+        for line in views.timeline(message, at):
+            output.line(line)
+        result = message.get("result") or {}
+        for stream in ("stdout", "stderr"):
+            data = output.field(result, stream)
+            if data:
+                print(f"{stream}:")
+                output.block(data)
+            if left_out := result.get(f"{stream}Cut"):
+                print(f"  … {left_out:,} bytes more: steward messages output {message['id']}")
+                output.block(output.field(result, f"{stream}Tail"))
+            if lost := result.get(f"{stream}Lost"):
+                print(f"  … {lost:,} bytes beyond the node's bound were not kept")
+
+
+@messages.command()
+@click.argument("ids", nargs=-1, metavar="ID…")
+@prints
+@talks
+def cancel(ids: tuple[str, ...], output: str, state_dir: Path) -> int:
+    """Cancel messages: what waits is ended, what runs is killed. - reads ids from stdin."""
+    results = ask(state_dir, "cancel", ids=ids_given(ids))["results"]
+    return _results(results, output, ("ID", "STATE", "NOTE"), ("id", "state", "note"))
+
+
+@messages.command()
+@click.argument("ids", nargs=-1, metavar="ID…")
+@prints
+@talks
+def retry(ids: tuple[str, ...], output: str, state_dir: Path) -> int:
+    """Send messages again, as new ones that name the old. - reads ids from stdin."""
+    results = ask(state_dir, "retry", ids=ids_given(ids))["results"]
+    return _results(results, output, ("OLD", "NEW"), ("id", "newId"), "newId")
+
+
+def _results(
+    results: Sequence[Mapping[str, Any]],
+    form: str,
+    headers: Sequence[str],
+    names: Sequence[str],
+    id: str = "id",
+) -> int:
+    """Print results, one an id; those that bring an error (a ``code``) count for the status."""
+    done = [one for one in results if not one.get("code")]
+    wrong = [one for one in results if one.get("code")]
+    shown = done if form == "ids" else results
+    rows = [[str(one.get(name) or "") for name in names] for one in done]
+    output.records(shown, form, lambda: output.table(headers, rows) if rows else None, id)
+    for one in wrong:
+        output.note(f"{one['id']}: {one.get('text', one['code'])}")
+    return exits.combined(map(exits.of_error, wrong))
+
+
+@messages.command("output")
+@click.argument("id")
+@click.option("--stream", type=click.Choice(["stdout", "stderr"]), help="Only this one.")
+@click.option(
+    "--to", type=click.Path(path_type=Path, dir_okay=False), help="Into a file; goes on if cut off."
+)
+@prints
+@talks
+def output_(id: str, stream: str | None, to: Path | None, output: str, state_dir: Path) -> int:
+    """Print a command's output as it was; what its result left out is fetched from the node."""
+    from steward.cli import fetch
+
+    try:
+        return asyncio.run(fetch.fetch(state_dir, id, stream, to, output))
+    except StewardError:
+        sys.stdout.flush()
+        raise
+
+
+@messages.command()
+@click.argument("file", metavar="FILE|-")
+@prints
+@talks
+def replay(file: str, output: str, state_dir: Path) -> int:
+    """Submit again what a messages.jsonl tells of, as new messages."""
+    from steward.cli.submit import replay_file
+
+    return replay_file(state_dir, file, output)
