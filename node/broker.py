@@ -10,7 +10,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
-from typing import Final
+from typing import Final, Self
 
 from steward.errors import BusError
 
@@ -66,8 +66,8 @@ class Broker:
     """A nats-server of one's own on a fixed port; it keeps nothing on disk but its configuration
     and its log, ``broker.log``.
 
-    ``port`` 0: a free one, chosen here and kept over restarts. ``to_terminal``: the server's log
-    goes to standard error instead of the file.
+    ``async with`` starts and stops it. ``port`` 0: a free one, chosen here and kept over restarts.
+    ``to_terminal``: the server's log goes to standard error instead of the file.
     """
 
     def __init__(
@@ -87,6 +87,13 @@ class Broker:
         self.extra = extra
         self.to_terminal = to_terminal
         self._process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
 
     @property
     def address(self) -> str:

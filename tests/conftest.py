@@ -27,10 +27,8 @@ class WaitFor(Protocol):
 @pytest.fixture
 async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
     """A real nats-server on a free port of the loopback address."""
-    server = Broker(tmp_path / "broker", port=0)
-    await server.start()
-    yield server
-    await server.stop()
+    async with Broker(tmp_path / "broker", port=0) as server:
+        yield server
 
 
 @pytest.fixture

@@ -31,15 +31,13 @@ async def test_a_started_broker_takes_clients_and_a_stopped_one_is_gone(tmp_path
 
 
 async def test_it_listens_on_loopback_alone_with_the_settings_asked_for(tmp_path: Path) -> None:
-    broker = Broker(tmp_path, port=0, max_payload=65536)
-    await broker.start()
-    reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
-    info = (await reader.readline()).decode()
-    writer.transport.abort()
+    async with Broker(tmp_path, port=0, max_payload=65536) as broker:
+        reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
+        info = (await reader.readline()).decode()
+        writer.transport.abort()
     assert '"host":"127.0.0.1"' in info
     assert '"max_payload":65536' in info
     assert "jetstream" not in info
-    await broker.stop()
 
 
 async def test_a_restart_keeps_the_port_and_so_does_a_start_after_a_kill(broker: Broker) -> None:

@@ -57,10 +57,9 @@ async def test_starting_while_the_broker_is_down_works_and_is_said_once(
         assert not await ship.publish("central.EventNACK.SayHello", b"")
         assert (ship.connected, ship.max_payload) == (False, None)
         assert len(caplog.messages) == 1
-        await broker.start()
-        await wait_for(lambda: ship.connected)
-        assert caplog.messages[1:] == [f"connected to the broker at {broker.address}"]
-        await broker.stop()
+        async with broker:
+            await wait_for(lambda: ship.connected)
+            assert caplog.messages[1:] == [f"connected to the broker at {broker.address}"]
 
 
 async def test_what_is_published_while_the_link_is_down_is_never_sent_later(

@@ -55,9 +55,8 @@ async def test_a_refused_subscription_is_reported_and_not_silent(
         ' permissions: {subscribe: ["_INBOX.ship1.>"]}}] }'
     )
     broker = Broker(tmp_path, port=free_port, extra=denying)
-    await broker.start()
     address = f"nats://u:geheim@127.0.0.1:{free_port}"
-    async with running(Bus(SHIP, address, link=QUICK)) as ship:
+    async with broker, running(Bus(SHIP, address, link=QUICK)) as ship:
         await wait_for(lambda: "subscription to" in ship.last_error)
         assert not ship.connected
         assert "ship1.*.*" in ship.last_error
@@ -65,20 +64,17 @@ async def test_a_refused_subscription_is_reported_and_not_silent(
         broker.extra = denying.replace('"_INBOX', '"ship1.>", "_INBOX')
         await broker.restart()
         await wait_for(lambda: ship.connected)
-    await broker.stop()
 
 
 async def test_a_wrong_password_is_reported_and_tried_again(
     tmp_path: Path, free_port: int, wait_for: WaitFor
 ) -> None:
     broker = Broker(tmp_path, port=free_port, extra='authorization {user: "u", password: "a"}')
-    await broker.start()
-    async with running(Bus(SHIP, f"nats://u:b@127.0.0.1:{free_port}", link=QUICK)) as ship:
+    async with broker, running(Bus(SHIP, f"nats://u:b@127.0.0.1:{free_port}", link=QUICK)) as ship:
         await wait_for(lambda: "Authorization Violation" in ship.last_error)
         broker.extra = broker.extra.replace('"a"', '"b"')
         await broker.restart()
         await wait_for(lambda: ship.connected)
-    await broker.stop()
 
 
 async def test_a_refused_publish_is_told_and_the_link_stays_up(
@@ -88,15 +84,13 @@ async def test_a_refused_publish_is_told_and_the_link_stays_up(
         ' permissions: {publish: ["ship1.>", "_INBOX.>"]}}] }'
     )
     broker = Broker(tmp_path, port=free_port, extra=extra)
-    await broker.start()
-    async with running(Bus(SHIP, f"nats://u:p@127.0.0.1:{free_port}", link=QUICK)) as ship:
+    async with broker, running(Bus(SHIP, f"nats://u:p@127.0.0.1:{free_port}", link=QUICK)) as ship:
         await wait_for(lambda: ship.connected)
         for _ in range(3):
             assert await ship.publish("central.EventACK.X", b"")
         await wait_for(lambda: "central.eventack.x" in ship.last_error)
         assert (ship.connected, ship.reconnects) == (True, 0)
         assert caplog.text.count("central.eventack.x") == 1
-    await broker.stop()
 
 
 HOSTILE = {
