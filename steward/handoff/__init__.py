@@ -22,7 +22,7 @@ class Handoff:
 
     def __init__(self, me: NodeName, start: str, rng: Random, new_token: Callable[[], str]) -> None:
         self.peers = Peers()
-        self.renewal = Renewal(start, new_token)
+        self.renewal = Renewal(start, self.peers, new_token)
         self.sender = Sender(me, start, self.peers, rng, new_token)
         self.receipts = Receipts(me, self.peers, self.sender, self.renewal)
         self.receiver = Receiver(me, start, self.peers, self.renewal)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from steward.frames import Frame
 from steward.handoff.state import Now
@@ -12,15 +13,32 @@ from steward.subjects import NodeName, Subject
 OFFSET_WINDOW = 600.0
 """Seconds for which a sample of the peer's clock counts (rule 11)."""
 
-_REMEMBERED = 1024
+MOST_TRANSMISSIONS = 2048
+LEAST_TRANSMISSIONS = 16
+REMEMBERED = 900.0
+"""Seconds for which a transmission is kept for its receipt, beyond the last few."""
+
+AGAIN = 2.0
+"""Seconds after its last try at which a lane tries again when the peer shows signs of life."""
+
+MOST_STORES = 8
+
+
+class Signature(NamedTuple):
+    """What a frame said; the receipt of another frame that said the same answers this one too."""
+
+    instance: str
+    base: int
+    last: int
+    tombstones: tuple[int, ...]
 
 
 @dataclass(slots=True)
 class Transmission:
-    """One frame that went out. ``signature``: what makes its receipt fit the newest frame too."""
+    """One frame that went out."""
 
     sent: float
-    signature: object
+    signature: Signature | None
     era: int
     """How many stores had been adopted when it went out."""
     answered_by: str = ""
@@ -33,11 +51,15 @@ class LaneView:
     due: float = 0.0
     last_sent: float = float("-inf")
     tries: int = 0
-    signature: object = None
+    signature: Signature | None = None
+    patience: float = 10.0
+    """The smallest timeout in the newest frame."""
     budget: int = 0
-    """Bytes of bodies to bind at once."""
+    """Bytes of bodies to bind at once; 0: not learned yet."""
     receipted_by: str = ""
     """The peer's start when its last receipt for this stream came."""
+    waiting: bool = False
+    """Something was open here when it was last looked at: a sign of life is news."""
 
 
 @dataclass(slots=True)
@@ -46,36 +68,65 @@ class PeerView:
 
     transmissions: OrderedDict[str, Transmission] = field(default_factory=OrderedDict)
     offsets: deque[tuple[float, float]] = field(default_factory=deque)
-    """(steady time, the peer's clock minus mine), since the adoption."""
+    """(steady time, the peer's clock minus mine) since the adoption, each larger than all that
+    came after it: the first is the largest of the window."""
     fresh: float = float("-inf")
     """Since when it is proved that the adopted store answers."""
+    heard: float = float("-inf")
+    """When it last showed a sign of life."""
     start: str = ""
     store: str = ""
     """What it last said of itself: a hint, no more."""
     tell_retired: str = ""
     """A store id that was retired, and has spoken since."""
     era: int = 0
-    suspected: float = float("inf")
-    """Since when two stores have been seen to answer one transmission."""
+    first_answers: dict[str, float] = field(default_factory=dict)
+    """When each store first answered."""
+    answered_after: set[tuple[str, str]] = field(default_factory=set)
+    """(X, Y): store X has answered something that was sent after Y's first answer had come."""
     lanes: dict[Subject, LaneView] = field(default_factory=dict)
 
     def lane(self, subject: Subject) -> LaneView:
         return self.lanes.setdefault(subject, LaneView())
 
-    def sent(self, frame: Frame, signature: object, now: Now) -> None:
-        self.transmissions[frame.tx] = Transmission(now.steady, signature, self.era)
-        if len(self.transmissions) > _REMEMBERED:
-            self.transmissions.popitem(last=False)
+    def sent(self, frame: Frame, signature: Signature | None, now: Now) -> None:
+        kept = self.transmissions
+        kept[frame.tx] = Transmission(now.steady, signature, self.era)
+        while len(kept) > LEAST_TRANSMISSIONS:
+            oldest = next(iter(kept.values()))
+            if len(kept) <= MOST_TRANSMISSIONS and oldest.sent > now.steady - REMEMBERED:
+                break
+            kept.popitem(last=False)
 
     def sample_clock(self, theirs: float, now: Now) -> None:
-        self.offsets.append((now.steady, theirs - now.wall))
+        ahead = theirs - now.wall
+        while self.offsets and self.offsets[-1][1] <= ahead:
+            self.offsets.pop()
+        self.offsets.append((now.steady, ahead))
         while self.offsets[0][0] < now.steady - OFFSET_WINDOW:
             self.offsets.popleft()
 
     @property
     def offset(self) -> float | None:
         """What to add to my wall time to get the peer's, early by a round trip at most."""
-        return max(o for _, o in self.offsets) if self.offsets else None
+        return self.offsets[0][1] if self.offsets else None
+
+    def are_two(self, store: str, tx: Transmission, now: Now) -> bool:
+        """Note that ``store`` answered ``tx``; True if two stores answer by turns. One that was
+        replaced cannot answer what was sent after its successor's first answer had come."""
+        firsts = self.first_answers
+        for other, since in firsts.items():
+            if other != store and tx.sent > since:
+                self.answered_after.add((store, other))
+        if store not in firsts:
+            firsts[store] = now.steady
+            if len(firsts) > MOST_STORES:
+                gone = next(iter(firsts))
+                del firsts[gone]
+                self.answered_after = {p for p in self.answered_after if gone not in p}
+        return any(
+            (other, store) in self.answered_after for s, other in self.answered_after if s == store
+        )
 
     def forget_store(self) -> None:
         """Another store was adopted: nothing sent before may prove anything of it."""
@@ -84,6 +135,9 @@ class PeerView:
         self.fresh = float("-inf")
         for lane in self.lanes.values():
             lane.due, lane.tries, lane.signature, lane.receipted_by = 0.0, 0, None, ""
+
+    def waiting(self) -> tuple[Subject, ...]:
+        return tuple(subject for subject, lane in self.lanes.items() if lane.waiting)
 
 
 class Peers:
@@ -95,18 +149,26 @@ class Peers:
     def __getitem__(self, name: NodeName) -> PeerView:
         return self._views.setdefault(name, PeerView())
 
-    def heard(self, name: NodeName, start: str, store: str, now: Now) -> bool:
-        """Any sign of life: whoever waits for it may try again, two seconds after its last try,
-        or at once if the peer has just started. Returns whether it has."""
+    def heard(
+        self, name: NodeName, start: str, store: str, now: Now
+    ) -> tuple[bool, tuple[Subject, ...]]:
+        """Any sign of life: what waits for it tries again, at once if the peer is another than
+        before. Returns whether it is (a start, or a store id, that was not heard last), and the
+        lanes to look at."""
         view = self[name]
-        started = start != view.start
-        view.start, view.store = start, store
+        is_other = start != view.start or store != view.store
+        view.start, view.store, view.heard = start, store, now.steady
         for lane in view.lanes.values():
-            lane.due = min(lane.due, now.steady if started else lane.last_sent + 2.0)
-        return started
+            again = now.steady if is_other else max(now.steady, lane.last_sent + AGAIN)
+            lane.due = min(lane.due, again)
+        return is_other, view.waiting()
 
     def stir(self, now: Now) -> None:
         """The link is back: every lane may try at once."""
         for view in self._views.values():
             for lane in view.lanes.values():
                 lane.due, lane.tries = min(lane.due, now.steady), 0
+
+    def lanes(self) -> tuple[Subject, ...]:
+        """Every lane that was looked at."""
+        return tuple(subject for view in self._views.values() for subject in view.lanes)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from steward.frames import Receipt
+from steward.handoff.letters import LEAST_BYTES
 from steward.handoff.peers import LaneView, Peers, PeerView, Transmission
 from steward.handoff.ports import Receiving, Sending
 from steward.handoff.renewal import Renewal
-from steward.handoff.sender import LEAST_BYTES, Sender, streams_of
+from steward.handoff.sender import Sender, streams_of
 from steward.handoff.state import Now, OutStream, Peer, Work
-from steward.subjects import NodeName, Subject, parse
+from steward.subjects import NodeName, Subject
 
 
 class Receipts:
@@ -23,39 +24,57 @@ class Receipts:
     def on_receipt(
         self, box: Sending, inbox: Receiving, r: Receipt, now: Now, *, signed: bool = False
     ) -> Work:
-        """Judge a receipt (rules 5, 9, 10)."""
+        """Judge a receipt (rules 5, 9, 10). Raises nothing for bad content: it is ignored."""
         if r.to != self.me or r.to_store != box.store_id():
+            return Work()
+        if r.subject.partition(".")[0] != r.frm:
             return Work()
         if r.retired == box.store_id():
             how = "it says that this store was replaced"
-            return self.renewal.outdated(box, inbox, r.frm, how, now, signed=signed)
-        subject = Subject(r.subject)
-        if parse(subject).node != r.frm:
-            return Work()
-        started = self.peers.heard(r.frm, r.start, r.store, now)
+            return Work(wake=self.renewal.outdated(box, inbox, r.frm, how, now, signed=signed))
         peer, view = box.peer(r.frm), self.peers[r.frm]
+        if peer.alarm:
+            return Work()
+        is_other, wake = self.peers.heard(r.frm, r.start, r.store, now)
+        if is_other:
+            wake += streams_of(box, r.frm)
         tx = view.transmissions.get(r.tx)
-        if tx is not None and tx.answered_by not in ("", r.store):
-            return self._second_answer(box, peer, view, tx, subject, now)
+        if tx is not None and not self._is_the_answer(box, r, tx, peer, view, now):
+            return Work(wake=wake)
         if r.store != peer.instance:
             if not self._may_adopt(tx, view):
-                return Work(wake=(subject,))
-            if r.store in peer.retired:
-                view.tell_retired = r.store
-                return Work(wake=(subject,))
+                return Work(wake=wake)
             box.adopt(peer, r.store, now)
             view.forget_store()
+            wake = (*view.lanes, *wake)
         if tx is not None:
-            tx.answered_by = r.store
             view.fresh = max(view.fresh, tx.sent)
             view.sample_clock(r.clock, now)
-            lane = view.lane(subject)
-            if r.last is None:
-                lane.due, lane.tries = now.steady, 0
-        wake = streams_of(box, r.frm) if started else ()
-        if r.last is None:
-            return Work(wake=(subject, *view.lanes, *wake))
-        return self._judge(box, inbox, r, subject, tx, view, signed, now, wake)
+        subject = Subject(r.subject)
+        if r.last is not None:
+            wake += self._judge(box, inbox, r, subject, tx, view, signed, now)
+        elif tx is not None:
+            for name, lane in view.lanes.items():
+                if name == subject or lane.signature is None:
+                    lane.due, lane.tries = min(lane.due, now.steady), 0
+        return Work(wake=tuple(dict.fromkeys(wake)))
+
+    def _is_the_answer(
+        self, box: Sending, r: Receipt, tx: Transmission, peer: Peer, view: PeerView, now: Now
+    ) -> bool:
+        """Rule 9: a retired store is told so, and of two that answer one transmission the second
+        proves nothing; two that answer by turns are two machines with one name."""
+        if r.store in peer.retired:
+            view.tell_retired = r.store
+            return False
+        if view.are_two(r.store, tx, now):
+            peer.alarm = f"two machines answer as {peer.name}: rename one, then release it"
+            box.save_peer(peer)
+            return False
+        if tx.answered_by not in ("", r.store):
+            return False
+        tx.answered_by = r.store
+        return True
 
     def _judge(
         self,
@@ -67,8 +86,7 @@ class Receipts:
         view: PeerView,
         signed: bool,
         now: Now,
-        wake: tuple[Subject, ...],
-    ) -> Work:
+    ) -> tuple[Subject, ...]:
         stream = box.stream(r.frm, r.store, subject)
         assert r.last is not None
         if stream is None or self._knows_more(box, stream, r):
@@ -77,12 +95,12 @@ class Receipts:
         lane = view.lane(subject)
         lane.receipted_by = r.start
         if not self._fits_newest(tx, lane):
-            return Work(wake=(subject, *wake))
-        if r.last > stream.base:
-            self._learn_pace(box, stream, lane, now)
-            wake += tuple(box.settle(stream, r.last, r.verdicts, now))
-            lane.due, lane.tries = now.steady, 0
-        return Work(wake=(subject, *wake))
+            return ()
+        if r.last <= stream.base:
+            return (subject,)
+        self._learn_pace(lane, now)
+        lane.due, lane.tries = now.steady, 0
+        return (subject, *box.settle(stream, r.last, r.verdicts, now))
 
     def _fits_newest(self, tx: Transmission | None, lane: LaneView) -> bool:
         """Rule 5: the answer to any frame that said the same as the newest one."""
@@ -95,26 +113,13 @@ class Receipts:
             return True
         return r.last > stream.base and box.id_at(stream, r.last) != r.last_id
 
-    def _learn_pace(self, box: Sending, stream: OutStream, lane: LaneView, now: Now) -> None:
+    def _learn_pace(self, lane: LaneView, now: Now) -> None:
         """Frames grow while they are answered in less than a quarter of the timeout (rule 2)."""
-        timeout = min((m.timeout for m in box.unreceipted(stream)), default=10.0)
         budget = max(lane.budget, LEAST_BYTES)
-        quick = lane.tries == 1 and now.steady - lane.last_sent < timeout / 4
-        lane.budget = (
-            min(budget * 2, self.sender.most_bytes) if quick else max(budget // 2, LEAST_BYTES)
-        )
+        is_quick = lane.tries == 1 and now.steady - lane.last_sent < lane.patience / 4
+        most = self.sender.most_bytes
+        lane.budget = min(budget * 2, most) if is_quick else max(budget // 2, LEAST_BYTES)
 
     def _may_adopt(self, tx: Transmission | None, view: PeerView) -> bool:
         """Rule 9: only from the answer to something sent since the current store was adopted."""
         return tx is not None and tx.era == view.era
-
-    def _second_answer(
-        self, box: Sending, peer: Peer, view: PeerView, tx: Transmission, subject: Subject, now: Now
-    ) -> Work:
-        """Another store has answered this transmission before (rule 9). Once may be a repeated
-        frame that found a new store; again, for a frame sent since, it is two machines."""
-        if tx.sent > view.suspected and not peer.alarm:
-            peer.alarm = f"two machines answer as {peer.name}: rename one, then release it"
-            box.save_peer(peer)
-        view.suspected = min(view.suspected, now.steady)
-        return Work(wake=(subject,))

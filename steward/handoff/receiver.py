@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from msgspec import structs
+
 from steward.frames import Entry, Frame, Receipt, Verdict
 from steward.handoff.peers import Peers
 from steward.handoff.ports import Receiving, Sending
@@ -13,6 +15,9 @@ from steward.handoff.sender import streams_of
 from steward.handoff.state import SETTLED, Arrival, InStream, Now, Work
 from steward.message import State
 from steward.subjects import NodeName, Subject
+
+STEP = 1.0
+"""Seconds by which a clock has to jump to count as set anew."""
 
 
 class Admission(NamedTuple):
@@ -44,8 +49,12 @@ class Receiver:
         self.start = start
         self.peers = peers
         self.renewal = renewal
-        self.heard_since_jump: set[NodeName] = set()
-        self._wall = float("-inf")
+        self._heard: set[NodeName] = set()
+        """Senders heard since this node's clock last stepped back."""
+        self._ahead: dict[NodeName, float] = {}
+        """By how much each sender's clock was seen to be ahead, at most, since the last step."""
+        self._drift: float | None = None
+        """Wall minus steady time: a step of the clock changes it."""
 
     def on_frame(
         self,
@@ -58,19 +67,20 @@ class Receiver:
         signed: bool = False,
     ) -> Work:
         """Judge a frame, in the order of rule 4. Raises nothing for bad content: it is refused."""
-        if f.to != self.me:
+        if f.to != self.me or f.subject.partition(".")[0] != self.me:
             return Work()
         self.hear(inbox, f.frm, f.clock, now)
-        started = self.peers.heard(f.frm, f.start, f.store, now)
-        wake = streams_of(box, f.frm) if started else ()
-        wake += tuple(self.peers[f.frm].lanes)
+        is_other, wake = self.peers.heard(f.frm, f.start, f.store, now)
+        peer = box.peer(f.frm)
+        if is_other:
+            wake = tuple(dict.fromkeys((*wake, *streams_of(box, f.frm))))
         if f.retired == box.store_id():
             return self._outdated(inbox, box, f, "this store was replaced", signed, now)
-        if f.store in box.peer(f.frm).retired:
+        if f.store in peer.retired:
             return Work(receipt=self._receipt(box, f, None, now, retired=f.store), wake=wake)
         if f.instance != box.store_id():
             return Work(receipt=self._receipt(box, f, None, now), wake=wake)
-        if box.peer(f.frm).alarm:
+        if peer.alarm:
             return Work()
         subject = Subject(f.subject)
         stream = inbox.in_stream(f.frm, f.store, subject)
@@ -91,20 +101,28 @@ class Receiver:
     def hear(self, inbox: Receiving, frm: NodeName, clock: float, now: Now) -> None:
         """News of the sender's clock: its waiting expiries are reckoned anew (rule 11)."""
         self.watch_clock(now)
-        self.heard_since_jump.add(frm)
-        inbox.reckon(frm, clock - now.wall)
+        self._heard.add(frm)
+        ahead = clock - now.wall
+        if ahead > self._ahead.get(frm, float("-inf")):
+            self._ahead[frm] = ahead
+            inbox.reckon(frm, ahead)
 
     def watch_clock(self, now: Now) -> None:
-        """Forget who was heard once this node's own clock has stepped back."""
-        if now.wall < self._wall - 1.0:
-            self.heard_since_jump.clear()
-        self._wall = now.wall
+        """After a step of this node's own clock, what was known of the others' says nothing."""
+        drift = now.wall - now.steady
+        if self._drift is None:
+            self._drift = drift
+        elif abs(drift - self._drift) > STEP:
+            if drift < self._drift:
+                self._heard.clear()
+            self._ahead.clear()
+            self._drift = drift
 
     def clock_is_trusted(self, frm: NodeName, now: Now, highest_wall: float) -> bool:
         """Whether a command of ``frm`` that expires may start: not while this node's clock is
         behind the highest time that it has stored, until the sender has been heard (rule 11)."""
         self.watch_clock(now)
-        return now.wall >= highest_wall - 1.0 or frm in self.heard_since_jump
+        return now.wall >= highest_wall - STEP or frm in self._heard
 
     # ---------------------------------------------------------------- taking
 
@@ -125,14 +143,22 @@ class Receiver:
     def _take(self, inbox: Receiving, stream: InStream, f: Frame, now: Now, node: Node) -> None:
         commands: list[Arrival] = []
         events: list[Arrival] = []
-        again = inbox.known([e.id for e in f.messages if self._is_new(stream, e)])
+        new = [e.id for e in f.messages if self._is_new(stream, e)]
+        again = inbox.known(new) if new else frozenset()
         for e in f.messages:
             if not self._is_new(stream, e):
                 if e.tombstone:
                     self._void(inbox, stream, e)
                 continue
             arrival = Arrival(
-                f.frm, f.store, stream.subject, e.seq, e.id, e.expires, e.deadline, bytes(e.body)
+                f.frm,
+                f.store,
+                stream.subject,
+                e.seq,
+                e.id,
+                self._expiry(f, e, now),
+                e.deadline,
+                bytes(e.body),
             )
             stream.last, stream.last_id = e.seq, e.id
             stream.ids[e.seq] = e.id
@@ -150,6 +176,12 @@ class Receiver:
                 if refusal is not None:
                     stream.verdicts[arrival.seq] = refusal
 
+    def _expiry(self, f: Frame, e: Entry, now: Now) -> float | None:
+        """As the sender reckoned it, or by its clock in this very frame: the earlier one holds."""
+        if e.expires is None or e.deadline is None:
+            return e.expires
+        return min(e.expires, e.deadline - (f.clock - now.wall))
+
     def _verdict(
         self, e: Entry, arrival: Arrival, again: bool, now: Now, node: Node
     ) -> tuple[Verdict | None, bool]:
@@ -160,7 +192,7 @@ class Receiver:
             return None, False
         if admission.refusal is not None:
             return admission.refusal, admission.is_command
-        if e.expires is not None and e.expires <= now.wall:
+        if arrival.expires is not None and arrival.expires <= now.wall:
             return Verdict(state=State.EXPIRED, reason="expired on its way"), admission.is_command
         return None, admission.is_command
 
@@ -200,15 +232,8 @@ class Receiver:
         )
         if stream is None:
             return own
-        return Receipt(
-            frm=own.frm,
-            store=own.store,
-            start=own.start,
-            tx=own.tx,
-            to=own.to,
-            to_store=own.to_store,
-            subject=own.subject,
-            clock=own.clock,
+        return structs.replace(
+            own,
             last=stream.last,
             last_id=stream.last_id,
             base=stream.base,
@@ -220,5 +245,5 @@ class Receiver:
         self, inbox: Receiving, box: Sending, f: Frame, how: str, signed: bool, now: Now
     ) -> Work:
         """Rule 10: take nothing; once renewed, the answer is the new store id."""
-        self.renewal.outdated(box, inbox, f.frm, how, now, signed=signed)
-        return Work(receipt=self._receipt(box, f, None, now)) if signed else Work()
+        wake = self.renewal.outdated(box, inbox, f.frm, how, now, signed=signed)
+        return Work(receipt=self._receipt(box, f, None, now) if signed else None, wake=wake)

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from steward.handoff.peers import Peers
 from steward.handoff.ports import Receiving, Sending
-from steward.handoff.state import Now, Work
-from steward.subjects import NodeName
+from steward.handoff.state import Now
+from steward.subjects import NodeName, Subject
 
 
 class Renewal:
     """Renews the database on signed proof; on unsigned proof, which may be a lie, it holds."""
 
-    def __init__(self, start: str, new_token: Callable[[], str]) -> None:
+    def __init__(self, start: str, peers: Peers, new_token: Callable[[], str]) -> None:
         self.start = start
+        self.peers = peers
         self.new_token = new_token
 
     def outdated(
         self, box: Sending, inbox: Receiving, frm: NodeName, how: str, now: Now, *, signed: bool
-    ) -> Work:
-        """``frm`` shows that it knows more of this database than the database itself."""
+    ) -> tuple[Subject, ...]:
+        """``frm`` shows that it knows more of this database than the database itself. Returns the
+        lanes to look at."""
         if signed:
-            self.renew(box, inbox, now)
-            return Work()
+            return self.renew(box, inbox, now)
         peer = box.peer(frm)
         if not peer.alarm:
             peer.alarm = (
@@ -30,9 +32,11 @@ class Renewal:
                 " --restored; or somebody else speaks in its name"
             )
             box.save_peer(peer)
-        return Work()
+        return ()
 
-    def renew(self, box: Sending, inbox: Receiving, now: Now) -> None:
-        """Both halves take a new life, under a new store id, in one commit."""
+    def renew(self, box: Sending, inbox: Receiving, now: Now) -> tuple[Subject, ...]:
+        """Both halves take a new life, under a new store id, in one commit. Returns the lanes to
+        look at."""
         inbox.renew(now)
         box.renew(self.new_token(), self.start, now)
+        return self.peers.lanes()

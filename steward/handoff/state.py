@@ -100,3 +100,5 @@ class Work(NamedTuple):
     """Steady time at which to look again if nothing happens before."""
     wake: tuple[Subject, ...] = ()
     """Lanes that have something to do now."""
+    gave_up: tuple[MessageId, ...] = ()
+    """Undelivered, and nobody knows yet whether they had arrived."""

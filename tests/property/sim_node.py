@@ -1,0 +1,424 @@
+"""One node of the simulated world: what the daemon does around the real core and scheduler."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import msgspec
+
+from node.schedule import Plan, Slots, Then
+from steward.errors import NotPossible, UnknownId
+from steward.frames import Frame, Notice, Receipt, Verdict
+from steward.handoff.receiver import Admission, Node
+from steward.handoff.state import Arrival, Now, Work
+from steward.inbox import Command
+from steward.message import Body, Kind, Message, MessageId, State
+from steward.subjects import NodeName, Subject, parse, subject
+from tests.property.fake_ledger import FakeLedger, FakeReceiving, FakeSending, Row
+from tests.property.sim_runner import Key, Run, SimRunner, key_of
+
+if TYPE_CHECKING:
+    from tests.property.world import World
+
+T = TypeVar("T")
+_body = msgspec.json.Decoder(Body)
+TICK = 0.001
+"""Seconds that pass at least between two looks that nothing but the time asked for."""
+SLOTS = Slots(per_stream=3, per_node=5)
+
+
+class Crash(Exception):
+    """The daemon is gone: nothing after this point happens."""
+
+
+class Hello(NamedTuple):
+    """What a ``SayHello`` says to the core."""
+
+    frm: NodeName
+    to: NodeName
+    start: str
+    store: str
+
+
+@dataclass
+class Disk:
+    """What a wiped disk loses and a backup holds, beside the runner's folder."""
+
+    ledger: FakeLedger
+    steady: float = 0.0
+    done: set[MessageId] = field(default_factory=set)
+    """Events whose work this database holds."""
+
+
+class SimNode:
+    """A daemon with its disk. Everything not in ``disk`` or ``runner`` is forgotten at a crash."""
+
+    def __init__(self, world: World, name: str, peers: Sequence[str], skew: float) -> None:
+        self.world = world
+        self.name = NodeName(name)
+        self.peers = [NodeName(p) for p in peers]
+        self.skew = skew
+        self.up = False
+        self.life = 0
+        """Counts starts of the daemon; what was armed in an earlier one never happens."""
+        self.boots = 0
+        self.runner = SimRunner(self)
+        self.disk = self.empty_disk()
+        self.backups: list[tuple[Disk, dict[Key, Run]]] = []
+
+    def empty_disk(self) -> Disk:
+        return Disk(
+            FakeLedger.new(self.world.token(f"store{self.name}"), "", self.world.message_id)
+        )
+
+    def now(self) -> Now:
+        t = self.world.t
+        return Now(t + self.skew, self.disk.steady + (t - self.booted if self.up else 0.0))
+
+    # ---------------------------------------------------------------- life and death
+
+    def boot(self, *, renew: bool = False) -> None:
+        self.life += 1
+        self.booted = self.world.t
+        self.up = True
+        self.linked = True
+        self.start = self.world.token("start")
+        self.armed: dict[Subject, float] = {}
+        self.pending: set[Subject] = set()
+        self.held = False
+        self.sending.start = self.start
+        self.watch(self.sending)
+        rng = Random(self.world.rng.random())
+        self.core = self.world.make_core(self.name, self.start, rng, self.world.token)
+        self.runner.connect()
+        if renew:
+            now = self.now()
+            self.unit(lambda: self.core.renewal.renew(self.sending, self.receiving, now))
+            self.world.stats["renewed"] += 1
+        self.to_wake: list[Subject] = []
+        self.to_kill: Sequence[Key] = ()
+        self.wake(self.open_lanes())
+        self.recover()
+        self.execute()
+        self.say_hello()
+
+    def watch(self, box: FakeSending) -> None:
+        """Let the oracle see every end."""
+
+        def watched(row: Row, state: State, reason: str) -> None:
+            self.world.oracle.ends(self, row, state)
+            FakeSending._end(box, row, state, reason)
+
+        box._end = watched  # type: ignore[method-assign]
+
+    def die(self) -> None:
+        self.disk.steady = self.now().steady
+        self.up = False
+        self.life += 1
+
+    @property
+    def sending(self) -> FakeSending:
+        return self.disk.ledger.sending
+
+    @property
+    def receiving(self) -> FakeReceiving:
+        return self.disk.ledger.receiving
+
+    def later(self, delay: float, fn: Callable[[], None]) -> None:
+        """Do it unless the daemon dies before."""
+        life = self.life
+
+        def run() -> None:
+            if life == self.life:
+                fn()
+
+        self.world.at(delay, run)
+
+    def unit(self, fn: Callable[[], T]) -> T:
+        """A unit of work: a crash before its commit undoes it, one after it loses what follows."""
+        self.world.crash_point(self)
+        self.receiving.saw(self.now())
+        result = fn()
+        self.world.crash_point(self)
+        return result
+
+    # ---------------------------------------------------------------- lanes
+
+    def wake(self, subjects: Iterable[Subject]) -> None:
+        for lane in dict.fromkeys(subjects):
+            if lane not in self.pending:
+                self.pending.add(lane)
+                self.later(0.0, lambda lane=lane: self.look(lane))  # type: ignore[misc]
+
+    def look(self, lane: Subject) -> None:
+        """What a publisher does: decide, commit, send, arm."""
+        self.pending.discard(lane)
+        now = self.now()
+        self.world.oracle.looks(self, lane)
+        sender = self.core.sender
+        work = self.unit(lambda: sender.pump(self.sending, lane, now, can_send=self.linked))
+        self.carry_out(work)
+        if work.due is not None:
+            due = max(work.due, now.steady)
+            self.armed[lane] = due
+            self.later(max(TICK, due - now.steady), lambda: self.due(lane, due))
+        else:
+            self.armed.pop(lane, None)
+
+    def due(self, lane: Subject, due: float) -> None:
+        if self.armed.get(lane) == due and lane not in self.pending:
+            self.look(lane)
+
+    def carry_out(self, work: Work) -> None:
+        for frame in work.frames:
+            self.post(frame)
+        if work.receipt is not None:
+            self.post(work.receipt)
+        self.wake(work.wake)
+
+    def post(self, letter: Frame | Receipt | Notice | Hello) -> None:
+        self.world.crash_point(self)
+        self.world.send(self.name, letter)
+        self.world.crash_point(self)
+
+    def say_hello(self) -> None:
+        for peer in self.peers:
+            self.post(Hello(self.name, peer, self.start, self.sending.store_id()))
+        self.later(self.world.rng.uniform(13, 17), self.say_hello)
+
+    def link_changed(self, linked: bool) -> None:
+        self.linked = linked
+        if linked:
+            self.core.peers.stir(self.now())
+            self.wake(self.open_lanes())
+
+    def open_lanes(self) -> list[Subject]:
+        """Those whose publishers a starting daemon needs: something is open there."""
+        rows = self.sending.rows.values()
+        waiting = (r for r in rows if not r.confirmed or (r.stream is not None and not r.receipted))
+        return list(dict.fromkeys(r.subject for r in waiting if r.message.kind.is_acked))
+
+    # ---------------------------------------------------------------- what arrives
+
+    def receive(self, letter: Frame | Receipt | Notice | Hello) -> None:
+        now = self.now()
+        if isinstance(letter, Hello):
+            self.wake(
+                self.unit(
+                    lambda: self.core.sender.on_hello(
+                        self.sending, letter.frm, letter.start, letter.store, now
+                    )
+                )
+            )
+        elif isinstance(letter, Receipt):
+            self.carry_out(
+                self.unit(
+                    lambda: self.core.receipts.on_receipt(
+                        self.sending, self.receiving, letter, now, signed=self.world.signed
+                    )
+                )
+            )
+        elif isinstance(letter, Frame):
+            self.take(letter, now)
+        else:
+            self.take_notice(letter, now)
+
+    def take(self, frame: Frame, now: Now) -> None:
+        self.world.oracle.hears(self, frame.frm, frame.clock)
+        receiver = self.core.receiver
+        work = self.unit(
+            lambda: receiver.on_frame(
+                self.receiving, self.sending, frame, now, self.node, signed=self.world.signed
+            )
+        )
+        self.carry_out(work)
+        self.after_commit()
+        self.execute()
+
+    def take_notice(self, n: Notice, now: Now) -> None:
+        arrival = Arrival(n.frm, n.store, Subject(n.subject), 0, n.id, None, None, bytes(n.body))
+        self.unit(lambda: self.receiving.accept([arrival], now))
+        self.execute()
+
+    @property
+    def node(self) -> Node:
+        return Node(self.admit, self.handle)
+
+    def admit(self, arrival: Arrival) -> Admission:
+        is_command = Kind(parse(arrival.subject).kind).is_command
+        if _body.decode(arrival.body).data[:1] == ("bad",):
+            self.world.oracle.refused.add(arrival.id)
+            return Admission(Verdict(state=State.REFUSED, reason="bad"), is_command)
+        return Admission(None, is_command)
+
+    def handle(self, events: Sequence[Arrival]) -> list[Verdict | None]:
+        return [self.handle_one(event) for event in events]
+
+    def handle_one(self, event: Arrival) -> Verdict | None:
+        now = self.now()
+        data = _body.decode(event.body).data
+        method = parse(event.subject).method
+        if method == "Result":
+            outcome = json.loads(data[0])
+            self.sending.settle_result(MessageId(outcome["about"]), event.frm, outcome, now)
+        elif method == "Cancel":
+            waiting, running = self.receiving.cancel(MessageId(data[0]), event.frm)
+            for c in waiting:
+                self.end(c, State.CANCELLED)
+            self.to_kill = [key_of(c) for c in running]
+        else:
+            self.world.oracle.handles(self, event)
+        return None
+
+    def after_commit(self) -> None:
+        """What a Cancel asked for, and the lanes that got a result."""
+        kill, self.to_kill = self.to_kill, ()
+        lanes, self.to_wake = self.to_wake, []
+        self.wake(lanes)
+        for key in kill:
+            self.world.crash_point(self)
+            self.runner.kill(key)
+
+    # ---------------------------------------------------------------- execution
+
+    def execute(self) -> None:
+        """Start what may start: ``started`` is committed before anything is created."""
+        while True:
+            now = self.now()
+            decided = self.unit(lambda: self.plan_and_mark(now))
+            for c in decided.start:
+                self.hand_on(c)
+            if not decided.start and not decided.expire:
+                break
+            self.after_commit()
+        expiry = self.receiving.next_expiry()
+        if expiry is not None:
+            self.later(max(0.01, expiry - now.wall), self.execute)
+
+    def plan_and_mark(self, now: Now) -> Plan:
+        box = self.receiving
+        commands = sorted([*box.started_rows(), *box.startable(SLOTS.per_stream)])
+        decided = self.world.plan(commands, now.wall, self.trusted, SLOTS)
+        expired = dict.fromkeys([*decided.expire, *box.expired_waiting(now)])
+        for c in expired:
+            self.end(c, State.EXPIRED)
+        box.mark_started(decided.start, str(self.boots), now)
+        return decided._replace(expire=tuple(expired))
+
+    def trusted(self, frm: NodeName) -> bool:
+        return self.core.receiver.clock_is_trusted(frm, self.now(), self.highest_wall)
+
+    @property
+    def highest_wall(self) -> float:
+        return self.receiving.highest_wall()
+
+    def hand_on(self, c: Command) -> None:
+        self.world.crash_point(self, 0.03)
+        seconds, outcome = _body.decode(c.body).data[:2]
+        self.runner.start(c, float(seconds) if seconds != "endless" else None, outcome)
+        self.world.crash_point(self)
+
+    def end(self, c: Command, state: State, run: Run | None = None, reason: str = "") -> None:
+        """The inbox row and the outbox row of its result, in the unit of work that is under way."""
+        if not self.receiving.finish(c, self.now()) or c.seq == 0:
+            return
+        outcome = {"about": c.id, "state": str(state), "reason": reason}
+        if run is not None:
+            outcome |= {"started": run.started, "nonce": run.nonce}
+        result = Message(
+            id=self.world.message_id(),
+            to=c.frm,
+            kind=Kind.EVENT_ACK,
+            method="Result",
+            data=(json.dumps(outcome),),
+            timeout=10.0,
+            retries=0,
+        )
+        self.sending.submit([result], None, self.now())
+        self.to_wake.append(result.subject)
+
+    def exited(self, key: Key) -> None:
+        """The runner says so, if the daemon is there to hear it."""
+        if not self.up:
+            return
+        for c in self.receiving.started_rows():
+            if key_of(c) == key and (run := self.runner.runs[key]).exit:
+                self.unit(lambda: self.end(c, State(run.exit), run))
+                self.after_commit()
+                self.execute()
+                return
+
+    def recover(self) -> None:
+        for c in self.receiving.started_rows():
+            self.recover_one(c.n)
+
+    def recover_one(self, n: int) -> None:
+        c = self.receiving.commands.get(n)
+        if c is None:
+            return
+        key = key_of(c)
+        found = self.runner.look(key)
+        run = self.runner.runs.get(key)
+        then = self.world.recover(c, found, str(self.boots), self.now().wall, self.trusted)
+        self.world.stats[f"recovery: {then.name}"] += 1
+        if then is Then.FINISH and run is not None:
+            self.unit(lambda: self.end(c, State(run.exit), run))
+        elif then in (Then.POWER_LOST, Then.RUNNER_LOST):
+            self.unit(lambda: self.end(c, State.INTERRUPTED, run, then.value))
+        elif then is Then.EXPIRED:
+            self.unit(lambda: self.end(c, State.EXPIRED))
+        elif then is Then.CANCELLED:
+            self.unit(lambda: self.end(c, State.CANCELLED))
+        elif then is Then.KILL:
+            self.runner.kill(key)
+        elif then is Then.HOLD:
+            self.later(2.0, lambda: self.recover_one(n))
+        elif then is Then.START:
+            self.hand_on(c)
+        self.after_commit()
+
+    # ---------------------------------------------------------------- the operator
+
+    def submit(self, message: Message) -> None:
+        now = self.now()
+        self.unit(lambda: self.sending.submit([message], None, now))
+        self.wake([message.subject])
+
+    def notify(self, message: Message) -> None:
+        """A NACK kind: sent once, outside every stream."""
+        letter = Notice(
+            frm=self.name,
+            store=self.sending.store_id(),
+            start=self.start,
+            to=message.to,
+            subject=message.subject,
+            clock=self.now().wall,
+            id=message.id,
+            body=msgspec.Raw(message.body()),
+        )
+        self.post(letter)
+
+    def cancel(self, id: MessageId) -> None:
+        now = self.now()
+        try:
+            self.wake(self.unit(lambda: self.core.sender.cancel(self.sending, id, now)))
+        except (NotPossible, UnknownId):
+            self.world.stats["cancel came too late for the operator"] += 1
+
+    def backup(self) -> None:
+        self.disk.steady, self.booted = self.now().steady, self.world.t
+        self.backups.append(self.copied(self.disk, self.runner.runs))
+        del self.backups[:-3]
+
+    @staticmethod
+    def copied(disk: Disk, runs: dict[Key, Run]) -> tuple[Disk, dict[Key, Run]]:
+        return copy.deepcopy(disk), {key: copy.copy(run) for key, run in runs.items()}
+
+
+def lane(to: str, kind: Kind, method: str) -> Subject:
+    return subject(NodeName(to), kind, method)
