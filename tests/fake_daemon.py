@@ -182,8 +182,8 @@ class FakeDaemon:
         accepted, refused = [], []
         for index, raw in enumerate(params["messages"]):
             try:
-                if error := self.refusals.get(raw.get("toNode")):
-                    raise error
+                if isinstance(raw, dict) and raw.get("toNode") in self.refusals:
+                    raise self.refusals[raw["toNode"]]
                 accepted.append({"index": index, "id": await self._accept(raw, params.get("job"))})
             except StewardError as error:
                 wrong = {"code": error.code, "text": error.text, "hint": error.hint}

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from steward.cli import exits, output
-from steward.cli.pull import Pull, available
+from steward.cli.pull import NotAsAnnounced, Pull, available
 from steward.control.client import ControlClient
 from steward.errors import UsageError
 
 
 async def fetch(state_dir: Path, id: str, stream: str | None, to: Path | None, form: str) -> int:
     """Print or save the output of message ``id``. Returns the exit status; raises PullFailed,
-    UnknownId, and NotPossible if there is no output."""
+    NotAsAnnounced, UnknownId, and NotPossible if there is no output."""
     async with ControlClient(state_dir) as client:
         message = await client.call("message", id=id)
         result = available(message)
@@ -60,6 +60,9 @@ async def _save(pull: Pull, to: Path) -> None:
 
             await pull.run(have, take)
         os.replace(part, to)
+    except NotAsAnnounced:
+        part.unlink(missing_ok=True)
+        raise
     except OSError as error:
         raise UsageError(f"{part} cannot be written: {error.strerror}", "name another") from None
     output.note(f"{to}: {pull.size:,} bytes")

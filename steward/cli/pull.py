@@ -20,8 +20,14 @@ _TTL: Final = 600
 """Seconds after which a chunk that nobody waits for any more need not be sent."""
 
 
+class NotAsAnnounced(StewardError):
+    """All came, and its SHA-256 is not that of the result."""
+
+    code = "not_as_announced"
+
+
 class PullFailed(StewardError):
-    """The rest of an output did not come, or is not what the result said it would be."""
+    """The rest of an output did not come."""
 
     code = "pull_failed"
 
@@ -58,7 +64,8 @@ class Pull:
         self._hash.update(data)
 
     async def run(self, start: int, take: Callable[[bytes, bool], None]) -> None:
-        """Hand over the rest, in order; the last piece is marked. Raises PullFailed."""
+        """Hand over the rest, in order; the last piece is marked.
+        Raises PullFailed and NotAsAnnounced."""
         head = len(self._head)
         if start < head:
             self._give(self._head[start:], take)
@@ -69,10 +76,10 @@ class Pull:
         take(b"", True)
         told = self._result.get(f"{self._stream}Sha256")
         if told and told != self._hash.hexdigest():
-            raise PullFailed(
+            raise NotAsAnnounced(
                 f"{self._stream} of {self._message['id']} is not what was announced: "
                 f"SHA-256 {self._hash.hexdigest()} instead of {told}",
-                "remove what was saved, and fetch it anew",
+                "fetch it anew; if it happens again, the file on the node was changed",
             )
 
     def _give(self, data: bytes, take: Callable[[bytes, bool], None]) -> None:

@@ -10,44 +10,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
-from steward.cli import main
 from steward.errors import QueueFull
 from tests.fake_daemon import FakeDaemon
-
-
-class Ran(NamedTuple):
-    status: int
-    out: str
-    err: str
-
-
-Steward = Callable[..., Ran]
-
-
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[FakeDaemon]:
-    with FakeDaemon(tmp_path) as daemon:
-        yield daemon
-
-
-@pytest.fixture
-def steward(tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> Steward:
-    monkeypatch.setenv("STEWARD_STATE_DIR", str(tmp_path))
-
-    def run(*argv: str) -> Ran:
-        with pytest.raises(SystemExit) as end:
-            main(argv)
-        out, err = capsys.readouterr()
-        assert isinstance(end.value.code, int)
-        return Ran(end.value.code, out, err)
-
-    return run
+from tests.unit.conftest import Steward
 
 
 def test_a_failed_commands_streams_come_apart_and_it_exits_1(
