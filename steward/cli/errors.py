@@ -48,7 +48,7 @@ def _table(found: Sequence[Mapping[str, Any]]) -> None:
         output.note("no errors")
         return
     rows = [views_fleet.error_row(error) for error in found]
-    output.table(views_fleet.ERROR_HEADERS, rows, styles=views_fleet.error_style)
+    output.table(views_fleet.ERROR_HEADERS, rows, styles=views_fleet.error_style, cut=False)
 
 
 @errors.command()

@@ -68,7 +68,7 @@ def show_list(found: Sequence[Mapping[str, Any]]) -> None:
         return
     at = views.now()
     rows = [views.message_row(message, at) for message in found]
-    output.table(views.MESSAGE_HEADERS, rows, styles=views.message_style, right=("AGE", "TRIES"))
+    output.table(views.MESSAGE_HEADERS, rows, styles=views.message_style, right=("AGE",))
 
 
 @messages.command()

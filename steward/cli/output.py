@@ -114,8 +114,9 @@ def table(
     *,
     styles: Callable[[int, Sequence[str]], str] | None = None,
     right: Iterable[str] = (),
+    cut: bool = True,
 ) -> None:
-    """Aligned columns. On a terminal the last one is cut to fit; elsewhere nothing is.
+    """Aligned columns. On a terminal the last one is cut to fit if ``cut``; elsewhere nothing is.
 
     ``styles``: (column, row) -> a style of rich's; ``right``: headers of right-aligned columns.
     """
@@ -126,7 +127,7 @@ def table(
     shown = [[safe(cell) for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(headers, *shown, strict=True)]
     console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
-    if console.is_terminal:
+    if cut and console.is_terminal:
         widths[-1] = max(8, min(widths[-1], console.width - sum(widths[:-1]) - 2 * len(widths) + 2))
     for number, row in enumerate([headers, *shown]):
         text = Text(no_wrap=True, overflow="ignore")

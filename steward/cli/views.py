@@ -53,7 +53,7 @@ def ago(text: str | None, now: datetime) -> str:
     when = moment(text)
     if when is None:
         return ""
-    past = (now - when).total_seconds()
+    past = round((now - when).total_seconds())
     return seconds(past) if past >= 0 else f"in {seconds(-past)}"
 
 
@@ -91,7 +91,7 @@ def outcome(message: Mapping[str, Any]) -> str:
     return f"{state(message)}: {reason}" if reason else state(message)
 
 
-MESSAGE_HEADERS: Final = ("ID", "NODE", "STATE", "AGE", "TRIES", "WHAT")
+MESSAGE_HEADERS: Final = ("ID", "NODE", "STATE", "AGE", "WHAT")
 
 
 def message_row(message: Mapping[str, Any], at: datetime) -> Sequence[str]:
@@ -100,7 +100,6 @@ def message_row(message: Mapping[str, Any], at: datetime) -> Sequence[str]:
         message["toNode"],
         state(message),
         ago((message.get("times") or {}).get("accepted"), at),
-        str(message.get("attempts") or ""),
         what(message)[:300],
     )
 

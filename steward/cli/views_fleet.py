@@ -80,7 +80,7 @@ def node_facts(node: Mapping[str, Any], at: datetime) -> Facts:
     yield "name", node["name"]
     yield "state", f"{row['']} {row['STATE']}"
     yield "alarm", str(node.get("alarm") or "")
-    yield "last seen", row["SEEN"]
+    yield "last seen", f"{row['SEEN']} ago" if node.get("lastSeen") else row["SEEN"]
     yield "version", row["VERSION"]
     yield "labels", row["LABELS"]
     yield "uptime", views.seconds(node.get("uptime"))

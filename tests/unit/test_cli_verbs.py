@@ -151,7 +151,7 @@ def test_messages_ls_in_every_form(daemon: FakeDaemon, steward: Steward) -> None
     assert steward("messages", "ls", "-o", "ids").out.split() == newest
     ran = steward("messages", "ls")
     header, first, *_rest = ran.out.splitlines()
-    assert header.split() == ["ID", "NODE", "STATE", "AGE", "TRIES", "WHAT"]
+    assert header.split() == ["ID", "NODE", "STATE", "AGE", "WHAT"]
     assert "failed (exit 2)" in first
     assert "sh -c 'exit 2'" in first
     columns = [line.index("sh -c") for line in ran.out.splitlines()[1:]]
