@@ -14,7 +14,7 @@ import hashlib
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -24,6 +24,7 @@ from node.intake_parser import Element, Garbage, Position, parse
 from node.rejected import Reject, write_rejects
 from steward.errors import InvalidMessage, NotPossible, QueueFull, StewardError, StoreFull
 from steward.message import Message
+from steward.threads import in_thread
 
 POLL = 0.5
 """Seconds between looks."""
@@ -35,7 +36,6 @@ BATCH = 256
 """Elements in one commit, at most."""
 
 _BATCH_BYTES = 1 << 20
-_T = TypeVar("_T")
 _Item = Element | Garbage
 
 Check = Callable[[object, str | None], Message]
@@ -144,7 +144,7 @@ class Intake:
             for claim in list(self._claims):
                 if not await self._advance(claim):
                     return WRITER_POLL
-            path = await _in_thread(claimed_file.take, self._folder, self._last_stamp)
+            path = await in_thread(claimed_file.take, self._folder, self._last_stamp)
         except (NotPossible, QueueFull, StoreFull, OSError) as error:
             self._wait_because(error)
             return POLL
@@ -172,7 +172,7 @@ class Intake:
         for path in paths:
             text = known.get(path.name)
             self._add(path, msgspec.json.decode(text, type=_Progress) if text else _Progress())
-        await _in_thread(claimed_file.replace, self._folder)
+        await in_thread(claimed_file.replace, self._folder)
         self._recovered = True
 
     def _add(self, path: Path, progress: _Progress) -> None:
@@ -207,7 +207,7 @@ class Intake:
             claim.held_since = None
         elif claim.held() < EARLY:
             return False
-        while await _in_thread(reading.fill):
+        while await in_thread(reading.fill):
             # What a writer has left half-written only seems to be garbage while it is writing.
             if reader.closed and not reader.still_closed():
                 return False
@@ -216,7 +216,7 @@ class Intake:
             del reading.parsed[: len(batch)]
         if reader.closed:
             claim.read_to = reading.size
-            if await _in_thread(reader.remove):
+            if await in_thread(reader.remove):
                 await self._done(claim)
         return True
 
@@ -236,7 +236,7 @@ class Intake:
         path = self._folder / "rejected" / f"{claim.name}.jsonl"
         while True:
             ordered = [rejects[n] for n in sorted(rejects)]
-            rejected = await _in_thread(write_rejects, path, claim.rejected, reader.read, ordered)
+            rejected = await in_thread(write_rejects, path, claim.rejected, reader.read, ordered)
             progress = msgspec.json.encode(_Progress(*after, rejected)).decode()
             numbers = list(messages)
             try:
@@ -284,13 +284,3 @@ def derived_id(claim: Path, document: int, element: int) -> str:
 
 def _reject(item: _Item, error: StewardError) -> Reject:
     return Reject(item.start, item.end, item.line, error.text, error.hint)
-
-
-async def _in_thread(work: Callable[..., _T], *args: object) -> _T:
-    """Run blocking work off the loop. A cancellation waits for it: its files stay open so long."""
-    future = asyncio.get_running_loop().run_in_executor(None, work, *args)
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        await asyncio.wait([future])
-        raise
