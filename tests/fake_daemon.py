@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Self
 from steward.control.address import SOCKET_NAME, Caller
 from steward.control.server import ControlServer
 from steward.errors import StewardError, UnknownId
-from steward.message import OPEN, Defaults, Kind, check, new_id
+from steward.message import FIELDS, OPEN, Defaults, Kind, check, new_id
 
 COMMANDS = frozenset({Kind.COMMAND_ACK, Kind.COMMAND_NACK})
 METHODS = {
@@ -291,20 +291,26 @@ class FakeDaemon:
                 results.append({"id": id, "state": "cancelled", "note": ""})
             else:
                 note = f"already {message['state']}"
-                wrong = {"code": "not_possible", "text": note}
-                results.append({"id": id, "state": message["state"], "note": note, **wrong})
+                results.append({"id": id, "state": message["state"], "note": note})
         return {"results": results}
 
     def do_retry(self, params: Params) -> Params:
-        results = []
-        for id in params["ids"]:
+        results, refused = [], []
+        for index, id in enumerate(params["ids"]):
+            message = self._message(id)
+            if error := self.refusals.get(message["toNode"]):
+                refused.append({"index": index, "text": error.text, "hint": error.hint})
+                continue
             new = new_id()
-            self.messages[new] = {**self._message(id), "id": new, "retryOf": id}
+            self.messages[new] = {**message, "id": new, "retryOf": id}
             results.append({"id": id, "newId": new})
-        return {"results": results}
+        return {"results": results, "refused": refused}
 
     async def do_replay(self, params: Params) -> Params:
-        return await self.do_submit({"messages": [line["message"] for line in params["lines"]]})
+        fields = [
+            {k: v for k, v in x.items() if k in FIELDS and k != "id"} for x in params["lines"]
+        ]
+        return await self.do_submit({"messages": fields})
 
     def do_nodes(self, params: Params) -> Params:
         return {"nodes": list(self.nodes.values())}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from steward.control import protocol
 from steward.message import OPEN, State
 
 OK: Final = 0
@@ -32,11 +31,6 @@ def combined(statuses: Iterable[int]) -> int:
 def of_message(message: Mapping[str, Any]) -> int:
     """A message's own: what is open or not proved is incomplete."""
     return INCOMPLETE if is_unproved(message) else _OF_STATE.get(message["state"], INCOMPLETE)
-
-
-def of_error(told: Mapping[str, Any]) -> int:
-    """That of one element's error, from its ``code``."""
-    return protocol.of_code(str(told["code"]), "").exit_status
 
 
 def is_open(message: Mapping[str, Any]) -> bool:

@@ -116,7 +116,9 @@ def _tell(found: Sequence[dict[str, Any]]) -> None:
 def cancel(ids: tuple[str, ...], output: str, state_dir: Path) -> int:
     """Cancel messages: what waits is ended, what runs is killed. - reads ids from stdin."""
     results = ask(state_dir, "cancel", ids=ids_given(ids))["results"]
-    return _results(results, output, ("ID", "STATE", "NOTE"), ("id", "state", "note"))
+    _results(results, output, ("ID", "STATE", "NOTE"), ("id", "state", "note"), "id")
+    too_late = [one for one in results if not exits.is_open(one) and one["state"] != "cancelled"]
+    return exits.REFUSED if too_late else exits.OK
 
 
 @messages.command()
@@ -125,8 +127,10 @@ def cancel(ids: tuple[str, ...], output: str, state_dir: Path) -> int:
 @talks
 def retry(ids: tuple[str, ...], output: str, state_dir: Path) -> int:
     """Send messages again, as new ones that name the old. - reads ids from stdin."""
-    results = ask(state_dir, "retry", ids=ids_given(ids))["results"]
-    return _results(results, output, ("OLD", "NEW"), ("id", "newId"), "newId")
+    wanted = ids_given(ids)
+    answer = ask(state_dir, "retry", ids=wanted)
+    _results(answer["results"], output, ("OLD", "NEW"), ("id", "newId"), "newId")
+    return _refusals({wanted[one["index"]]: one for one in answer.get("refused") or ()})
 
 
 def _results(
@@ -134,17 +138,16 @@ def _results(
     form: str,
     headers: Sequence[str],
     names: Sequence[str],
-    id: str = "id",
-) -> int:
-    """Print results, one an id; those that bring an error (a ``code``) count for the status."""
-    done = [one for one in results if not one.get("code")]
-    wrong = [one for one in results if one.get("code")]
-    shown = done if form == "ids" else results
-    rows = [[str(one.get(name) or "") for name in names] for one in done]
-    output.records(shown, form, lambda: output.table(headers, rows) if rows else None, id)
-    for one in wrong:
-        output.note(f"{one['id']}: {one.get('text', one['code'])}")
-    return exits.combined(map(exits.of_error, wrong))
+    id: str,
+) -> None:
+    rows = [[str(one.get(name) or "") for name in names] for one in results]
+    output.records(results, form, lambda: output.table(headers, rows), id)
+
+
+def _refusals(refused: Mapping[str, Mapping[str, Any]]) -> int:
+    for id, told in refused.items():
+        output.refused(id, told)
+    return exits.REFUSED if refused else exits.OK
 
 
 @messages.command("output")

@@ -128,4 +128,4 @@ def _say(verb: str, answer: Mapping[str, Any]) -> None:
 _verb("hold", "Send nothing more to nodes until they are released; time to live goes on.")
 _verb("release", "End a hold.")
 _verb("clear", "Cancel all that is queued or under way for nodes.", "Cancel all messages for")
-_verb("forget", "Remove nodes from the roster, with their history.", "Forget")
+_verb("forget", "Remove nodes from the roster, until they are heard of again.", "Forget")

@@ -22,6 +22,12 @@ def note(text: str) -> None:
     print(f"steward: {safe(text)}", file=sys.stderr, flush=True)
 
 
+def refused(what: str, told: Mapping[str, Any]) -> None:
+    """Say that the daemon did not accept ``what``, and why."""
+    hint = f" ({told['hint']})" if told.get("hint") else ""
+    note(f"{what} refused: {told['text']}{hint}")
+
+
 def line(text: str) -> None:
     """A line of data on stdout; it may hold what a node said."""
     print(safe(text))

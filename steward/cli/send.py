@@ -97,9 +97,7 @@ class Sending:
             answer = await client.call("submit", messages=messages)
             statuses = [exits.OK]
             for refused in answer["refused"]:
-                node = messages[refused["index"]]["toNode"]
-                hint = f" ({refused['hint']})" if refused.get("hint") else ""
-                output.note(f"{node}: refused: {refused['text']}{hint}")
+                output.refused(f"{messages[refused['index']]['toNode']}:", refused)
                 statuses.append(exits.REFUSED)
             accepted = [one["id"] for one in answer["accepted"]]
             self.ids = {id: self.ids[id] for id in accepted}

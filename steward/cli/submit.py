@@ -18,6 +18,10 @@ from steward.control.client import ControlClient
 from steward.errors import InvalidMessage, UsageError
 from steward.message import new_id
 
+_EXAMPLES: Final = {
+    "messages": 'like [{"toNode": "ship1", …}]',
+    "lines": "a messages.jsonl, with lines of accepted messages",
+}
 _MOST: Final = 1000
 _MOST_BYTES: Final = 16 * 1024 * 1024
 
@@ -112,7 +116,7 @@ async def hand_in(
 async def _submit(state_dir: Path, what: str, elements: Sequence[Any], form: str) -> int:
     """Hand in, print, and return the exit status: 7 if any was refused."""
     if not elements:
-        raise InvalidMessage("there is no message in it", 'like [{"toNode": "ship1", …}]')
+        raise InvalidMessage("there is no message in it", _EXAMPLES[what])
     accepted, refused = await hand_in(state_dir, what, elements)
     if form == "json":
         output.document({"accepted": accepted, "refused": refused})
@@ -126,11 +130,12 @@ async def _submit(state_dir: Path, what: str, elements: Sequence[Any], form: str
         if one.get("warning"):
             output.note(f"warning: {one['id']}: {one['warning']}")
     for one in refused:
-        hint = f" ({one['hint']})" if one.get("hint") else ""
-        output.note(f"element {one['index']} refused: {one['text']}{hint}")
+        output.refused(f"element {one['index']}", one)
     return exits.REFUSED if refused else exits.OK
 
 
 def replay_file(state_dir: Path, file: str, form: str) -> int:
     """``messages replay``: journal lines as new messages. Returns the exit status."""
-    return asyncio.run(_submit(state_dir, "lines", documents(file, read(file)), form))
+    told = documents(file, read(file))
+    lines = [one for one in told if isinstance(one, dict) and one.get("event") == "accepted"]
+    return asyncio.run(_submit(state_dir, "lines", lines, form))

@@ -17,6 +17,7 @@ import pytest
 
 from steward.cli import views
 from steward.cli.pull import CHUNK
+from steward.errors import QueueFull
 from tests.fake_daemon import FakeDaemon
 from tests.unit.conftest import Steward
 
@@ -132,10 +133,14 @@ def test_many_messages_are_handed_in_in_parts_as_one_job(
 
 def test_replay_makes_new_messages(daemon: FakeDaemon, steward: Steward, tmp_path: Path) -> None:
     file = tmp_path / "messages.jsonl"
-    file.write_text("".join(json.dumps({"message": GOOD}) + "\n" for _ in range(3)))
+    lines = [{"event": event, "id": "old", **GOOD} for event in ("accepted", "final") * 3]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     ran = steward("messages", "replay", str(file))
     assert ran.status == 0
     assert len(set(ran.out.split())) == 3
+    assert "old" not in daemon.messages
+    file.write_text('{"event": "final"}')
+    assert steward("messages", "replay", str(file)).status == 7
 
 
 # messages
@@ -225,11 +230,18 @@ def test_cancel_and_retry(daemon: FakeDaemon, steward: Steward) -> None:
     ran = steward("messages", "cancel", id)
     assert ran.status == 0
     assert ran.out.split()[-2:] == [id, "cancelled"]
-    ran = steward("messages", "cancel", id)
+    assert steward("messages", "cancel", id).status == 0
+    over = send(steward, "ship1", "--", "true")
+    ran = steward("messages", "cancel", id, over)
     assert ran.status == 7
-    assert "already cancelled" in ran.err
+    assert "already succeeded" in ran.out
     new = steward("messages", "retry", id, "-o", "ids").out.strip()
     assert daemon.messages[new]["retryOf"] == id
+    daemon.refusals["ship9"] = QueueFull("full", "wait")
+    ran = steward("messages", "retry", over, id)
+    assert ran.status == 7
+    assert f"{id} refused: full (wait)" in ran.err
+    assert over in ran.out
 
 
 def test_ids_come_from_standard_input(
