@@ -132,7 +132,8 @@ class Intake:
             self.close()
 
     def close(self) -> None:
-        """Close all files. What was parsed and not committed is parsed again another time."""
+        """Close all files; the next look begins with what the store knows."""
+        self._recovered = False
         while self._readings:
             self._readings.popitem()[1].reader.close()
 

@@ -27,7 +27,7 @@ RETRY = 5.0
 
 class Pending(NamedTuple):
     """What is not in the file yet, as message JSON. ``offset``: the file's, as committed last;
-    ``mark`` tells the store what these messages were."""
+    ``mark`` tells the store what these messages were; None: there is nothing to commit."""
 
     offset: int
     accepted: Sequence[Mapping[str, Any]]
@@ -91,6 +91,8 @@ class Journal:
             data = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
             offset = await in_thread(self._file.append, pending.offset, data)
             await self._store.written(pending, offset)
+        elif pending.mark is not None:
+            await self._store.written(pending, pending.offset)
         return len(lines)
 
     def _failed(self, error: StewardError | OSError) -> None:

@@ -74,7 +74,7 @@ def top(seen: Mapping[Stack, int]) -> str:
     return "\n".join(lines) + "\n"
 
 
-class Profiling:
+class ProfileServer:
     """The server behind ``--profiling-port``. It asks for no password, so it is loopback only."""
 
     def __init__(self, port: int) -> None:

@@ -19,7 +19,7 @@ from steward.errors import ConfigError
 from steward.frames import Entry, Frame, Receipt
 from steward.message import MessageId
 from steward.metrics import Metrics, MetricsServer, Snapshot
-from steward.profiling import Profiling, collapsed, sample, top
+from steward.profiling import ProfileServer, collapsed, sample, top
 from steward.subjects import NodeName, Subject
 from tests.conftest import WaitFor
 
@@ -231,7 +231,7 @@ def test_a_profile_names_the_busy_function() -> None:
 
 @pytest.mark.usefixtures("worker")
 def test_the_profile_is_served_on_loopback_to_loopback_names_only() -> None:
-    profiling = Profiling(0)
+    profiling = ProfileServer(0)
     profiling.start()
     try:
         text = get(profiling.port, "/profile?seconds=0.2", host=f"localhost:{profiling.port}")
@@ -247,7 +247,7 @@ def test_the_profile_is_served_on_loopback_to_loopback_names_only() -> None:
 
 
 async def test_stopping_ends_a_profile_that_is_being_taken(wait_for: WaitFor) -> None:
-    profiling = Profiling(0)
+    profiling = ProfileServer(0)
     profiling.start()
     asked = asyncio.create_task(asyncio.to_thread(get, profiling.port, "/profile?seconds=60"))
 
