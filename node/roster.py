@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from steward.handoff.state import Now
+from steward.records import Speaker
 
 STALE_AFTER = 2.0
 OFFLINE_AFTER = 4.0
@@ -32,13 +33,6 @@ class Sighting(NamedTuple):
     conflict: bool
 
 
-class Identity(NamedTuple):
-    """Which database, on which machine, spoke under a name."""
-
-    store: str
-    machine: str
-
-
 def judge(sighting: Sighting, listening_since: float | None, now: Now) -> Presence:
     """``listening_since``: steady time since which this node's own link has been up without a
     break; None: it is down. Silence counts against a node only while somebody listened."""
@@ -57,7 +51,7 @@ def judge(sighting: Sighting, listening_since: float | None, now: Now) -> Presen
     return Presence.STALE if silent > STALE_AFTER * sighting.interval else Presence.ONLINE
 
 
-def is_second_machine(history: Sequence[Identity], speaking: Identity) -> bool:
+def is_second_machine(history: Sequence[Speaker], speaking: Speaker) -> bool:
     """``history``: who had the name, oldest first. One that was replaced and speaks again means
     that two machines use it."""
     return speaking in history[:-1]

@@ -21,7 +21,8 @@ UNDERSTOOD: Final = frozenset({WIRE_VERSION})
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One message in a frame, or, with a reason in ``tombstone``, the place of one given up.
 
-    ``expires`` is wall time (seconds) on the receiver's clock, ``deadline`` the same on the sender's.
+    ``expires`` is wall time (seconds) on the receiver's clock, ``deadline`` on the
+    sender's.
     """
 
     seq: int
@@ -105,6 +106,11 @@ _encoder = msgspec.json.Encoder()
 _envelope = msgspec.json.Decoder(_Envelope)
 _decoders = {name: msgspec.json.Decoder(cls) for name, cls in _TYPES.items()}
 T = TypeVar("T")
+
+
+def raw(body: bytes) -> msgspec.Raw:
+    """Bytes of JSON, to be part of a letter as they are."""
+    return msgspec.Raw(body)
 
 
 def encode(letter: Letter) -> bytes:

@@ -1,7 +1,8 @@
 """What a node's silence says of it."""
 
-from node.roster import Identity, Presence, Sighting, is_second_machine, judge
+from node.roster import Presence, Sighting, is_second_machine, judge
 from steward.handoff.state import Now
+from steward.records import Speaker as Identity
 
 
 def at(steady: float) -> Now:

@@ -1,0 +1,257 @@
+"""The node daemon: wires the parts together, starts them in order, and stops them in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from random import Random
+from secrets import token_hex
+
+from node.api import Api
+from node.error_reports import ErrorReports
+from node.executor import Executor
+from node.file_intake import FileIntake
+from node.housekeeping import Housekeeping, StoreJournal
+from node.intake import Intake
+from node.methods import error_log, registry
+from node.outcomes import ErrorFacts, tell
+from node.permits import Permits
+from node.presence import Greeter, Roster
+from node.reception import Reception
+from node.runs import Runs
+from node.schedule import Slots
+from node.site import NodeSite
+from node.views import NodeViews
+from steward.bus import Bus
+from steward.config import Settings
+from steward.control.server import ControlServer
+from steward.errors import ConfigError, StewardError
+from steward.handoff import Handoff
+from steward.journal import Journal
+from steward.ledger import Touched
+from steward.link import LINKS
+from steward.message import Kind, Message, new_id
+from steward.metrics import Metrics, MetricsServer
+from steward.profiling import ProfileServer
+from steward.publisher import Publishers
+from steward.settler import Settler
+from steward.store import Store, Tables
+from steward.subscriber import Household, Subscribers
+from steward.supervisor import Process, Supervisor
+
+log = logging.getLogger(__name__)
+
+
+class Daemon:
+    """One node: an object, so that a test or the demo can run many in one process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.ready = asyncio.Event()
+        """Set once everything has started; the broker may still be away."""
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ask it to end: goodbye, then everything in reverse. Commands go on."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Until ``stop``. Raises StewardError when it cannot start."""
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            log.info("node %s is up, state in %s", self.settings.node, self.settings.state_dir)
+            self.ready.set()
+            await self._stop.wait()
+            log.info("node %s stops", self.settings.node)
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        settings = self.settings
+        await self._open_store(stack)
+        store = self._store
+        loop = asyncio.get_running_loop()
+        self._metrics = Metrics()
+        report = ErrorReports(self._deliver_error)
+        supervisor = Supervisor(report)
+        bus = Bus(
+            settings.node,
+            settings.broker_address.split(","),
+            link=LINKS[settings.link],
+            start=store.start,
+        )
+        runs = Runs(settings.state_dir, limit=settings.limits.output_bytes)
+        handoff = Handoff(settings.node, store.start, Random(), lambda: token_hex(8))
+        self._handoff = handoff
+        self._site = site = NodeSite(settings, store, bus, runs, supervisor, report)
+        self._publishers = publishers = Publishers(
+            store, bus, handoff, supervisor, self._metrics, site
+        )
+        site.wake = publishers.wake
+        site.roster = Roster(
+            handoff, lambda lanes: loop.call_soon_threadsafe(publishers.wake, lanes)
+        )
+        permits = Permits(settings.permits, registry())
+        reception = Reception(site, lambda: permits, report)
+        limits = settings.limits
+        executor = Executor(
+            settings.node, site, store, handoff.receiver, runs, site, self._metrics,
+            Slots(limits.parallel_per_stream, limits.parallel_per_node),
+        )  # fmt: skip
+        household = Household(
+            reception.admit, reception.handle, site.now, publishers.wake, executor.wake,
+            site.not_taken, site.store_full,
+        )  # fmt: skip
+        settler = Settler(
+            store, bus, handoff, site.now, publishers.wake, site.not_taken, site.store_full
+        )
+        subscribers = Subscribers(
+            store, bus, handoff, supervisor, self._metrics, household, registry()
+        )
+        views = NodeViews(site, store, bus)
+        greeter = Greeter(settings.hello_interval, site.say_hello)
+        journal = Journal(
+            settings.state_dir,
+            StoreJournal(store, site.now, report, self._metrics),
+            site.not_accepted,
+            max_bytes=settings.retention.journal_bytes,
+            keep=settings.retention.journal_files,
+        )
+        intake_store = FileIntake(settings, store, site.now, publishers.wake)
+        intake = Intake(settings.state_dir, intake_store, intake_store.check, site.not_accepted)
+        site.intake = lambda: (
+            (False, store.room.reason)
+            if store.room.reason
+            else (intake.status.open, intake.status.reason)
+        )
+        api = Api(site, store, handoff, publishers, lambda: permits, views)
+        api.server = server = ControlServer(settings.state_dir / "steward.sock", api.handlers())
+        link = _Link(store, handoff, publishers, greeter, views, server)
+        bus.listen(link.changed)
+
+        def changed(touched: Touched) -> None:
+            server.changed(touched)
+            if touched.messages:
+                journal.wake()
+            if touched.units:
+                self._metrics.commit_batch.observe(touched.units)
+
+        store.on_commit(changed)
+        if settings.restored:
+            await store.write(lambda t: handoff.renewal.renew(t.outbox, t.inbox, site.now()))
+        await self._serve_metrics(stack, views, report)
+        await stack.enter_async_context(server)
+        stack.push_async_callback(report.close)
+        stack.push_async_callback(supervisor.close)
+        stack.push_async_callback(greeter.close)
+        for name, run in {
+            "bus": lambda _: bus.run(),
+            "runs": lambda _: runs.run(),
+            "errors": report.run,
+            "settler": settler.run,
+            "executor": executor.run,
+            "greeter": greeter.run,
+            "link": link.run,
+            "journal": lambda _: journal.run(),
+            "intake": lambda _: intake.run(),
+            "housekeeping": Housekeeping(store, runs, settings.retention, site.now).run,
+        }.items():
+            supervisor.add(Process(name, name, "", run))
+        subscribers.start()
+        publishers.wake(await store.read(lambda t: t.outbox.open_lanes()))
+        if store.damaged is not None:
+            report(
+                "store_damaged", f"the database was damaged and is kept as {store.damaged}",
+                "what it held may be 'unknown' elsewhere; look at this machine's disk",
+            )  # fmt: skip
+
+    async def _open_store(self, stack: AsyncExitStack) -> None:
+        settings, limits = self.settings, self.settings.limits
+        pages = limits.store_bytes // 4096
+        self._store = await Store.open(
+            settings.state_dir, settings.node,
+            min_free=limits.free_bytes, ballast=limits.ballast_bytes, max_page_count=pages,
+        )  # fmt: skip
+        stack.push_async_callback(self._store.close)
+
+    async def _serve_metrics(
+        self, stack: AsyncExitStack, views: NodeViews, report: ErrorReports
+    ) -> None:
+        """A port that was asked for has to be had; the default one is worth a warning."""
+        address = self.settings.prom_host_and_port
+        if address is not None:
+            served = MetricsServer(self._metrics, views.snapshot, *address)
+            try:
+                served.start()
+                stack.push_async_callback(served.stop)
+            except ConfigError as error:
+                if "prom_host_and_port" in self.settings.given:
+                    raise
+                report(error.code, error.text, error.hint, level="warning")
+        if self.settings.profiling_port:
+            profile = ProfileServer(self.settings.profiling_port)
+            profile.start()
+            stack.callback(profile.stop)
+
+    async def _deliver_error(self, facts: ErrorFacts) -> None:
+        """Into this node's own log if it keeps one, else to central, through the outbox."""
+        now = self._site.now()
+        if self.settings.central_error_logger or self.settings.central == self.settings.node:
+            await self._store.write(lambda t: error_log.keep(t, self.settings.node, facts, now))
+            return
+        message = Message(
+            id=new_id(),
+            to=self.settings.central,
+            kind=Kind.EVENT_ACK,
+            method="ErrorLog",
+            data=tell(facts),
+            timeout=self.settings.default_message_timeout,
+            retries=0,
+        )
+
+        def queue(tables: Tables) -> None:
+            tables.outbox.submit([message], None, now)
+
+        await self._store.write(queue)
+        self._publishers.wake([message.subject])
+
+
+class _Link:
+    """What happens when the link to the broker goes up or down."""
+
+    def __init__(
+        self,
+        store: Store,
+        handoff: Handoff,
+        publishers: Publishers,
+        greeter: Greeter,
+        views: NodeViews,
+        server: ControlServer,
+    ) -> None:
+        self._store = store
+        self._handoff = handoff
+        self._publishers = publishers
+        self._greeter = greeter
+        self._views = views
+        self._server = server
+        self._up = asyncio.Event()
+
+    def changed(self, up: bool) -> None:
+        self._views.link_changed(up)
+        self._server.status_changed()
+        self._greeter.link_changed(up)
+        if up:
+            self._up.set()
+
+    async def run(self, _process: Process) -> None:
+        """Everything that waits may try again, once per link."""
+        while True:
+            await self._up.wait()
+            self._up.clear()
+            try:
+                await self._store.write(self._stir)
+            except StewardError as error:
+                log.warning("%s", error)
+            self._publishers.wake_all()
+
+    def _stir(self, _tables: Tables) -> None:
+        self._handoff.peers.stir(self._store.clock.now())

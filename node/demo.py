@@ -1,0 +1,247 @@
+"""``steward demo``: the promises, shown on a small world of real processes, and checked."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from node.world import World, world
+from steward.errors import StewardError
+from steward.text import safe
+
+SHIPS = ("ship1", "ship2", "ship3")
+AWAY = 5
+"""Commands that wait for the ship that is away."""
+
+
+class Story:
+    """Tells what happens, second by second, and keeps what was promised and whether it held."""
+
+    def __init__(self, here: World) -> None:
+        self.here = here
+        self.held: list[tuple[bool, str]] = []
+        self._began = time.monotonic()
+        self._told: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+
+    def say(self, text: str) -> None:
+        click.echo(f"{time.monotonic() - self._began:6.1f}s  {safe(text)}")
+
+    def chapter(self, text: str) -> None:
+        click.echo(f"\n{text}")
+
+    def promise(self, held: bool, text: str) -> None:
+        self.held.append((held, text))
+        self.say(f"{'✓' if held else '✗'} {text}")
+
+    async def send(self, node: str, *argv: str, name: str = "", **more: Any) -> str:
+        """Accept one command; its id."""
+        message = {
+            "toNode": node, "data": list(argv), "commandOrEvent": "CommandACK",
+            "method": "ShellCommand", **more,
+        }  # fmt: skip
+        return await self.submit(message, name or f"{node}: {' '.join(argv)}")
+
+    async def submit(self, message: dict[str, Any], name: str) -> str:
+        answer = await self.here.ask("submit", messages=[message])
+        if answer["refused"]:
+            refused = answer["refused"][0]
+            raise StewardError(refused["text"], refused["hint"])
+        id: str = answer["accepted"][0]["id"]
+        self._names[id] = name
+        return id
+
+    async def look(self, ids: Iterable[str]) -> list[dict[str, Any]]:
+        """The messages as they are now; each change of state is told."""
+        found = [await self.here.ask("message", id=id) for id in ids]
+        for message in found:
+            state = described(message)
+            if self._told.get(message["id"]) != state:
+                self._told[message["id"]] = state
+                self.say(f"  {self._names[message['id']][:44]:<44} {state}")
+        return found
+
+    async def follow(self, ids: Iterable[str], seconds: float = 30.0) -> list[dict[str, Any]]:
+        """Until all have a proved end, or the time is up."""
+        ids = list(ids)
+        until = time.monotonic() + seconds
+        while True:
+            found = await self.look(ids)
+            if all(m["confirmed"] for m in found) or time.monotonic() > until:
+                return found
+            await asyncio.sleep(0.1)
+
+
+def described(message: dict[str, Any]) -> str:
+    """A message's state in a line."""
+    state: str = message["state"]
+    ended = state not in ("queued", "sent", "delivered", "running")
+    if ended and not message["confirmed"]:
+        state += " (unconfirmed)"
+    if message["state"] in ("queued", "sent") and message["attempts"] > 1:
+        state += f", attempt {message['attempts']}"
+    result = message.get("result")
+    if result and result.get("exitCode"):
+        state += f", exit status {result['exitCode']}"
+    if ended and message["reason"]:
+        state += f": {message['reason']}"
+    return state
+
+
+async def commands(story: Story) -> None:
+    story.chapter("Three ships get a command each; one of the commands fails")
+    script = 'echo "hello from $STEWARD_NODE"'
+    ids = [await story.send(ship, "sh", "-c", script) for ship in SHIPS]
+    failing = await story.send("ship1", "sh", "-c", "echo out; echo err >&2; exit 3")
+    *greetings, failed = await story.follow([*ids, failing])
+    said = [m["result"]["stdout"] for m in greetings if m["result"]]
+    for text in said:
+        story.say(f"    {text.strip()}")
+    wanted = [f"hello from {ship}\n" for ship in SHIPS]
+    story.promise(said == wanted, "every ship ran its command and brought its output back")
+    result = failed["result"] or {}
+    apart = (result.get("exitCode"), result.get("stdout"), result.get("stderr"))
+    story.promise(
+        failed["state"] == "failed" and apart == (3, "out\n", "err\n"),
+        "a failure is shown as one: exit status 3, both outputs apart",
+    )
+
+
+async def ship_away(story: Story, ledger: Path) -> None:
+    story.chapter("ship2 loses its power switch while a command runs; five more wait for it")
+    long = await story.send(
+        "ship2", "sh", "-c", f"echo long >> {ledger}; sleep 3; echo survived", name="ship2: long"
+    )
+    while (await story.look([long]))[0]["state"] not in ("running", "succeeded"):
+        await asyncio.sleep(0.05)
+    await story.here.nodes["ship2"].kill()
+    story.say("ship2's daemon is gone (kill -9)")
+    append = f'echo "$0" >> {ledger}'
+    waiting = [
+        await story.send("ship2", "sh", "-c", append, str(i), name=f"ship2: number {i}", timeout=1)
+        for i in range(1, AWAY + 1)
+    ]
+    began = time.monotonic()
+    others = await story.follow(
+        [await story.send(ship, "true") for ship in SHIPS if ship != "ship2"]
+    )
+    took = time.monotonic() - began
+    story.promise(
+        all(m["state"] == "succeeded" for m in others) and took < 3,
+        f"one dead ship delays nobody else (the others answered within {took:.1f} s)",
+    )
+    story.say("meanwhile the broker goes away for three seconds, too")
+    await story.here.broker.stop()
+    for _ in range(6):
+        await story.look(waiting)
+        await asyncio.sleep(0.5)
+    await story.here.broker.start()
+    story.say("the broker is back; now ship2 comes back")
+    await story.here.nodes["ship2"].start()
+    survivor, *late = await story.follow([long, *waiting])
+    story.promise(
+        survivor["state"] == "succeeded" and "survived" in survivor["result"]["stdout"],
+        "the command that ran outlived its daemon, and its result came back",
+    )
+    lines = ledger.read_text().split()
+    story.promise(all(m["state"] == "succeeded" for m in late), "what waited was delivered and run")
+    story.promise(
+        lines == ["long", *(str(i) for i in range(1, AWAY + 1))],
+        f"each of them once, and in order: {' '.join(lines)}",
+    )
+
+
+async def no_such_ship(story: Story) -> None:
+    story.chapter("A ship that was never there; a command that is cancelled; a line in a log")
+    lost = await story.send("ship99", "true", timeout=1, retries=2)
+    endless = await story.send("ship3", "sleep", "600")
+    text = f"the demo was here {time.time_ns()}\n"
+    logged = await story.submit(
+        {
+            "toNode": "central",
+            "data": [text],
+            "commandOrEvent": "EventACK",
+            "method": "TextLogging",
+        },
+        "central: TextLogging",
+    )
+    while (await story.look([endless]))[0]["state"] != "running":
+        await asyncio.sleep(0.05)
+    await story.here.ask("cancel", ids=[endless])
+    undelivered, cancelled, event = await story.follow([lost, endless, logged])
+    story.promise(
+        undelivered["state"] == "undelivered" and undelivered["attempts"] == 2,
+        "giving up is said, with its reason, after the attempts that were asked for",
+    )
+    story.promise(await reported(story, lost), "and it is in central's error log")
+    story.promise(cancelled["state"] == "cancelled", "a running command was cancelled, proved")
+    written = (story.here.folder / "central" / "textlogging" / "central.log").read_text()
+    story.promise(
+        event["state"] == "succeeded" and written.count(text) == 1,
+        "the text was logged once, as it was written",
+    )
+
+
+async def reported(story: Story, id: str) -> bool:
+    for _ in range(100):
+        if any(id in (e.get("messageId") or "") + e["text"] for e in await errors(story)):
+            return True
+        await asyncio.sleep(0.1)
+    return False
+
+
+async def errors(story: Story) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (await story.here.ask("errors"))["errors"]
+    return found
+
+
+async def tell(folder: Path, ships: int, console: bool) -> bool:
+    """The whole demo in ``folder``; whether every promise held."""
+    more = tuple(f"ship{i}" for i in range(len(SHIPS) + 1, ships + 1))
+    click.echo(f"A broker, central and {len(SHIPS) + len(more)} ships start in {folder}")
+    async with world(folder, (*SHIPS, *more)) as here:
+        story = Story(here)
+        if console:
+            return await open_console(folder / "central")
+        for part in (commands(story), ship_away(story, folder / "ledger"), no_such_ship(story)):
+            await part
+        story.chapter("The promises")
+        for held, text in story.held:
+            click.echo(f"  {'✓ held  ' if held else '✗ BROKEN'}  {text}")
+        return all(held for held, _ in story.held)
+
+
+async def open_console(state_dir: Path) -> bool:
+    """The console is a program of its own, on this terminal."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "steward.cli", "console", "--state-dir", str(state_dir)
+    )
+    return await process.wait() == 0
+
+
+@click.command()
+@click.option("--nodes", default=len(SHIPS), show_default=True, help="Ships in the world, ≥ 3.")
+@click.option("--console", is_flag=True, help="Open the console on that world instead.")
+@click.option("--keep", is_flag=True, help="Keep the folder for a look afterwards.")
+def demo(nodes: int, console: bool, keep: bool) -> int:
+    """Start a broker, central and three ships in a fresh folder, send real commands, take a ship
+    away and bring it back. Exit status 0 only if every promise held."""
+    folder = Path(tempfile.mkdtemp(prefix="steward-demo-"))
+    try:
+        held = asyncio.run(tell(folder, max(nodes, len(SHIPS)), console))
+    finally:
+        if keep:
+            click.echo(f"\nEverything is left in {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    if not console:
+        click.echo("\nAll promises held." if held else "\nA promise was broken: see above.")
+    return 0 if held else 1

@@ -1,0 +1,86 @@
+"""A command's way through the inbox, as units of work: choose, start, end with its result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from node import schedule
+from node.outcomes import Outcome, tell
+from node.schedule import Slots
+from steward.handoff.state import Now
+from steward.inbox import Command
+from steward.message import Kind, Message, State, new_id
+from steward.store import Tables
+from steward.subjects import NodeName, Subject
+
+RESULT_TIMEOUT = 10.0
+
+
+class Ended(NamedTuple):
+    """A command that has ended, and where its output lies (empty: nowhere)."""
+
+    command: Command
+    outcome: Outcome
+    key: str = ""
+    size: int = 0
+
+
+class Step(NamedTuple):
+    """What one unit of work has committed, to be carried out now."""
+
+    start: tuple[Command, ...]
+    kill: tuple[Command, ...]
+    results: tuple[Subject, ...]
+    next_expiry: float | None
+    """Wall time."""
+
+
+def end(
+    tables: Tables, command: Command, outcome: Outcome, now: Now, key: str = "", size: int = 0
+) -> Subject | None:
+    """The inbox row goes and the result is queued, in one commit. The result's subject, if one is
+    owed: nobody waits for that of a NACK kind."""
+    if not tables.inbox.finish(command, now, key, size) or not command.seq:
+        return None
+    result = Message(
+        id=new_id(),
+        to=command.frm,
+        kind=Kind.EVENT_ACK,
+        method="Result",
+        data=tell(outcome),
+        timeout=RESULT_TIMEOUT,
+        retries=0,
+    )
+    tables.outbox.submit([result], None, now)
+    return result.subject
+
+
+def step(
+    tables: Tables,
+    ended: Sequence[Ended],
+    now: Now,
+    boot_id: str,
+    clock_is_trusted: Callable[[NodeName, float], bool],
+    slots: Slots,
+) -> Step:
+    """End what has ended and start what may start now: one commit for both, so that a queue of
+    short commands costs one commit each."""
+    results = [end(tables, e.command, e.outcome, now, e.key, e.size) for e in ended]
+    started = tables.inbox.started_rows()
+    commands = sorted((*started, *tables.inbox.startable(slots.per_stream)), key=lambda c: c.n)
+    highest = tables.inbox.highest_wall()
+    plan = schedule.plan(commands, now.wall, lambda frm: clock_is_trusted(frm, highest), slots)
+    expired = [
+        *plan.expire,
+        *(c for c in tables.inbox.expired_waiting(now) if c not in plan.expire),
+    ]
+    for command in expired:
+        reason = "its time had passed before it could start"
+        outcome = Outcome(about=command.id, state=State.EXPIRED, reason=reason)
+        results.append(end(tables, command, outcome, now))
+    if plan.start:
+        tables.inbox.mark_started(plan.start, boot_id, now)
+    kill = tuple(c for c in started if c.cancelled)
+    owed = tuple(dict.fromkeys(r for r in results if r is not None))
+    return Step(plan.start, kill, owed, tables.inbox.next_expiry())

@@ -1,0 +1,304 @@
+"""inbox → method → result: starts what may start, hears of every end, recovers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Protocol
+
+from node import recovery, runs, spawn
+from node.error_reports import ErrorReports
+from node.execution import Ended, Step, step
+from node.methods import Method, Site, registry
+from node.outcomes import Outcome
+from node.reception import decoded
+from node.runs import RunKey, Runs
+from node.schedule import Slots
+from steward import subjects
+from steward.errors import NotPossible, RunnerError, StewardError, StoreFull
+from steward.handoff.receiver import Receiver
+from steward.handoff.state import Arrival, Now
+from steward.inbox import Command
+from steward.message import Body, State
+from steward.metrics import Metrics
+from steward.store import Store, Tables
+from steward.subjects import NodeName, Subject
+from steward.supervisor import Process, ProcessState
+
+log = logging.getLogger(__name__)
+
+NOTICE_AFTER = 0.5
+"""Seconds that a command has to run before its sender is told that it runs."""
+PAUSE = 1.0
+"""Seconds before trying again what the runner or a full disk refused."""
+
+
+class Surroundings(Protocol):
+    """What the executor needs of its daemon."""
+
+    def now(self) -> Now: ...
+
+    def wake(self, lanes: Iterable[Subject]) -> None: ...
+
+    async def tell_running(self, command: Command, started: float) -> None: ...
+
+    @property
+    def report(self) -> ErrorReports: ...
+
+
+def key_of(command: Command) -> RunKey:
+    """The folder of a command's run. One of a NACK kind has no seq: its id tells it apart."""
+    return runs.key(command.instance, command.store, command.subject, command.seq, command.id)
+
+
+class Executor:
+    """One actor: each turn ends what has ended and starts what may start, in one commit."""
+
+    def __init__(
+        self,
+        node: NodeName,
+        site: Site,
+        store: Store,
+        receiver: Receiver,
+        runs_: Runs,
+        around: Surroundings,
+        metrics: Metrics,
+        slots: Slots,
+    ) -> None:
+        self._node = node
+        self._site = site
+        self._store = store
+        self._receiver = receiver
+        self._runs = runs_
+        self._around = around
+        self._metrics = metrics
+        self._slots = slots
+        self._wake = asyncio.Event()
+        self._ended: list[Ended] = []
+        self._running: dict[RunKey, Command] = {}
+        self._unresolved: list[Command] = []
+        self._tasks: dict[RunKey, asyncio.Task[None]] = {}
+        self._killed: set[RunKey] = set()
+
+    def wake(self) -> None:
+        """Something was accepted, cancelled, or may have been."""
+        self._wake.set()
+
+    def running_now(self) -> int:
+        return len(self._running)
+
+    async def run(self, process: Process) -> None:
+        """Until cancelled. A restart recovers first, so that no failure strands a command."""
+        self._running.clear()
+        self._killed.clear()
+        self._unresolved = list(await self._store.read(lambda t: t.inbox.started_rows()))
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._hear_exits())
+                await self._turns(process, group)
+        finally:
+            self._tasks.clear()
+
+    async def _turns(self, process: Process, group: asyncio.TaskGroup) -> None:
+        while True:
+            process.enter(ProcessState.RUNNING)
+            self._wake.clear()
+            retry = not await self._recover(group)
+            ended, self._ended = self._ended, []
+            try:
+                done = await self._store.write(lambda t, e=ended: self._step(t, e))  # type: ignore[misc]
+            except StoreFull as error:
+                self._ended = ended + self._ended
+                self._around.report("store_full", str(error), error.hint)
+                await asyncio.sleep(PAUSE)
+                continue
+            for e in ended:
+                self._metrics.ended(e.outcome)
+                self._running.pop(key_of(e.command), None)
+            self._around.wake(done.results)
+            for command in done.start:
+                self._launch(command, group)
+            for command in done.kill:
+                self._kill(command, group)
+            process.enter(ProcessState.WAITING)
+            await self._wait(done.next_expiry, retry)
+
+    def _step(self, tables: Tables, ended: list[Ended]) -> Step:
+        now = self._around.now()
+
+        def trusted(frm: NodeName, highest: float) -> bool:
+            return self._receiver.clock_is_trusted(frm, now, highest)
+
+        return step(tables, ended, now, spawn.BOOT, trusted, self._slots)
+
+    async def _wait(self, next_expiry: float | None, retry: bool) -> None:
+        if self._ended:
+            return
+        seconds = PAUSE if retry else None
+        if next_expiry is not None:
+            left = max(0.01, next_expiry - self._around.now().wall)
+            seconds = left if seconds is None else min(seconds, left)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    # ---------------------------------------------------------------- running
+
+    def _launch(self, command: Command, group: asyncio.TaskGroup) -> None:
+        key = key_of(command)
+        self._running[key] = command
+        method = registry()[subjects.parse(command.subject).method]
+        work = self._answer(command, method) if method.answer else self._start(command, method)
+        self._tasks[key] = task = group.create_task(work)
+        task.add_done_callback(lambda _: self._tasks.pop(key, None))
+
+    async def _start(self, command: Command, method: Method) -> None:
+        key, body = key_of(command), _body(command)
+        assert method.program is not None
+        while True:
+            try:
+                started = await self._runs.start(
+                    key,
+                    method.program(body),
+                    self._environment(command),
+                    body.method_timeout or None,
+                )
+            except RunnerError as error:
+                self._around.report("runner", str(error), error.hint, message_id=command.id)
+                await asyncio.sleep(PAUSE)
+            except NotPossible:
+                return await self._collect(key)
+            else:
+                break
+        await asyncio.sleep(NOTICE_AFTER)
+        if key in self._running:
+            await self._around.tell_running(command, started)
+
+    def _environment(self, command: Command) -> dict[str, str]:
+        return {
+            "STEWARD_MESSAGE_ID": command.id,
+            "STEWARD_FROM": command.frm,
+            "STEWARD_NODE": self._node,
+        }
+
+    async def _answer(self, command: Command, method: Method) -> None:
+        """A command that the daemon answers itself. Run again after a crash: it changes nothing
+        that a second run would change again."""
+        assert method.answer is not None
+        started = self._around.now().wall
+        try:
+            output = await method.answer(self._site, command.frm, _body(command))
+            code, err = 0, b""
+        except StewardError as error:
+            output, code, err = b"", 1, f"{error}\n".encode()
+        result = recovery.answered(output, err, code)
+        outcome = Outcome(
+            about=command.id,
+            state=State.SUCCEEDED if code == 0 else State.FAILED,
+            reason=err.decode().strip(),
+            started=started,
+            ended=self._around.now().wall,
+            result=result,
+        )
+        self._end(Ended(command, outcome))
+
+    def _kill(self, command: Command, group: asyncio.TaskGroup) -> None:
+        key = key_of(command)
+        if key in self._killed or key not in self._running:
+            return
+        self._killed.add(key)
+
+        async def kill() -> None:
+            try:
+                await self._runs.kill(key)
+            except RunnerError as error:
+                self._killed.discard(key)
+                self._around.report("runner", str(error), error.hint, message_id=command.id)
+
+        group.create_task(kill())
+
+    async def _hear_exits(self) -> None:
+        while True:
+            await self._collect(await self._runs.exited.get())
+
+    async def _collect(self, key: RunKey) -> None:
+        """Its exit record is on disk: the result is made of it."""
+        command = self._running.get(key)
+        if command is None:
+            return
+        ending = await self._runs.outcome(key)
+        outcome = Outcome(
+            about=command.id,
+            state=ending.state,
+            reason=ending.reason,
+            started=ending.started,
+            ended=ending.ended,
+            result=ending.result,
+        )
+        if ending.state is State.INTERRUPTED:
+            text = f"command {command.id} from {command.frm}: {ending.reason}"
+            self._around.report("interrupted", text, message_id=command.id)
+        size = ending.result["stdoutSize"] + ending.result["stderrSize"]
+        self._end(Ended(command, outcome, key, size))
+
+    def _end(self, ended: Ended) -> None:
+        self._ended.append(ended)
+        self._killed.discard(key_of(ended.command))
+        self._wake.set()
+
+    # ---------------------------------------------------------------- recovery
+
+    async def _recover(self, group: asyncio.TaskGroup) -> bool:
+        """Find what the daemon before this one had started. False: ask for some again."""
+        left: list[Command] = []
+        for command in self._unresolved:
+            try:
+                if not await self._resolve(command, group):
+                    left.append(command)
+            except RunnerError as error:
+                self._around.report("runner", str(error), error.hint, message_id=command.id)
+                left.append(command)
+        self._unresolved = left
+        return not left
+
+    async def _resolve(self, command: Command, group: asyncio.TaskGroup) -> bool:
+        method = registry()[subjects.parse(command.subject).method]
+        if method.answer:
+            self._launch(command, group)
+            return True
+        now = self._around.now()
+        highest = await self._store.read(lambda t: t.inbox.highest_wall())
+
+        def trusted(frm: NodeName) -> bool:
+            return self._receiver.clock_is_trusted(frm, now, highest)
+
+        key = key_of(command)
+        self._running[key] = command
+        verdict = await recovery.resolve(self._runs, key, command, now.wall, trusted)
+        if verdict is recovery.Verdict.START:
+            self._launch(command, group)
+        elif verdict is recovery.Verdict.COLLECT:
+            await self._collect(key)
+        elif verdict is recovery.Verdict.HOLD:
+            del self._running[key]
+            return False
+        elif isinstance(verdict, Outcome):
+            self._end(Ended(command, verdict))
+        return True
+
+
+def _body(command: Command) -> Body:
+    arrival = Arrival(
+        command.frm,
+        command.store,
+        command.subject,
+        command.seq,
+        command.id,
+        None,
+        None,
+        command.body,
+    )
+    return decoded(arrival)

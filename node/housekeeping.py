@@ -1,0 +1,105 @@
+"""What goes on beside the messages' way: the journal's rows, what ended badly, and what is old."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from node.error_reports import ErrorReports
+from node.runs import RunKey, Runs
+from steward.config import Retention
+from steward.handoff.state import Now
+from steward.journal import NAME, Pending
+from steward.message import State
+from steward.metrics import Metrics
+from steward.store import Store, Tables
+from steward.supervisor import Process, ProcessState
+
+EVERY = 60.0
+"""Seconds between two looks for what is old."""
+
+TELLING = {
+    State.UNDELIVERED: "was given up: no receipt in all its attempts",
+    State.UNKNOWN: "has an end that nobody can know: its node's store was lost or replaced",
+    State.REFUSED: "was refused",
+    State.INTERRUPTED: "was interrupted",
+}
+"""Ends that are an error of the system, not of the command, and what central is told of them."""
+
+
+class StoreJournal:
+    """``JournalStore`` on this node's store; reports each message that ended badly, once."""
+
+    def __init__(
+        self,
+        store: Store,
+        now: Callable[[], Now],
+        report: ErrorReports,
+        metrics: Metrics,
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._report = report
+        self._metrics = metrics
+
+    async def pending(self, limit: int) -> Pending:
+        return await self._store.read(lambda t: self._pending(t, limit))
+
+    def _pending(self, tables: Tables, limit: int) -> Pending:
+        journal = tables.records.journal(self._now(), limit)
+        accepted = [line.message for line in journal.lines if line.event == "accepted"]
+        final = [line.message for line in journal.lines if line.event == "final"]
+        return Pending(tables.records.append_offset(NAME), accepted, final, journal)
+
+    async def written(self, pending: Pending, offset: int) -> None:
+        def written(tables: Tables) -> None:
+            tables.records.journaled(pending.mark)
+            tables.records.set_append_offset(NAME, offset)
+
+        await self._store.write(written)
+        for message in pending.final:
+            self._tell(message)
+
+    def _tell(self, message: Mapping[str, Any]) -> None:
+        why = TELLING.get(message["state"])
+        if why is not None:
+            id, to = message["id"], message["toNode"]
+            reason = f": {message['reason']}" if message["reason"] else ""
+            text = f"message {id} to {to} {why}{reason}"
+            hint = f"steward messages show {id}"
+            self._report(str(message["state"]), text, hint, message_id=id)
+
+
+class Housekeeping:
+    """Deletes what is too old or too much, a little at a time."""
+
+    def __init__(
+        self, store: Store, runs: Runs, retention: Retention, now: Callable[[], Now]
+    ) -> None:
+        self._store = store
+        self._runs = runs
+        self._retention = retention
+        self._now = now
+
+    async def run(self, process: Process) -> None:
+        while True:
+            process.enter(ProcessState.RUNNING)
+            await self._history()
+            await self._outputs()
+            process.enter(ProcessState.WAITING)
+            await asyncio.sleep(EVERY)
+
+    async def _history(self) -> None:
+        keep = self._retention
+        while await self._store.write(
+            lambda t: t.outbox.prune(self._now(), keep.history_age, keep.history_messages)
+        ):
+            await asyncio.sleep(0.05)
+
+    async def _outputs(self) -> None:
+        keep = self._retention
+        gone = await self._store.write(
+            lambda t: t.inbox.forget_runs(self._now(), keep.output_age, keep.output_bytes)
+        )
+        await self._runs.prune([RunKey(key) for key in gone])

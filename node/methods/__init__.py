@@ -1,0 +1,100 @@
+"""What a message can ask for: one file a method, found by its file. Adding a method is adding one.
+
+Each module has one ``METHOD``. An event's ``handle`` does its work inside the transaction that
+accepts it. A command names a ``program`` for the runner, or the daemon ``answer``s it itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from steward.errors import Refused
+from steward.handoff.state import Arrival, Now
+from steward.message import Body, Kind
+from steward.store import Tables
+from steward.subjects import NodeName
+
+COMMANDS = frozenset({Kind.COMMAND_ACK, Kind.COMMAND_NACK})
+EVENTS = frozenset({Kind.EVENT_ACK, Kind.EVENT_NACK})
+
+
+class Event(NamedTuple):
+    """An arrived event with its decoded body."""
+
+    arrival: Arrival
+    body: Body
+
+
+class Site(Protocol):
+    """What a method may know and use of the node that it runs on."""
+
+    name: NodeName
+    state_dir: Path
+    text_log_bytes: int
+    text_log_files: int
+
+    def now(self) -> Now: ...
+
+    def processes(self) -> list[dict[str, Any]]: ...
+
+    def start_process(self, name: str) -> None: ...
+
+    def on_hello(self, tables: Tables, event: Event) -> None: ...
+
+    async def read_output(
+        self, id: str, frm: str, stream: str, offset: int, limit: int
+    ) -> bytes: ...
+
+
+Check = Callable[[Body], None]
+Handle = Callable[[Site, Tables, Sequence[Event]], None]
+Program = Callable[[Body], Sequence[str]]
+Answer = Callable[[Site, NodeName, Body], Awaitable[bytes]]
+
+
+def no_check(_body: Body) -> None:
+    """Whatever the body holds is fine."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """``check`` raises Refused for a body that the method cannot use; ``handle``, ``program`` and
+    ``answer`` exclude each other. Events of one batch come from one sender, in order."""
+
+    name: str
+    kinds: frozenset[Kind]
+    check: Check = no_check
+    handle: Handle | None = None
+    program: Program | None = None
+    answer: Answer | None = None
+    permitted_to_all: bool = False
+    """Needs no permit: it only ever concerns what its sender has asked for itself."""
+
+
+def needs_data(body: Body, what: str) -> None:
+    """Raises Refused for ``"data": []``."""
+    if not body.data:
+        raise Refused("data is empty", what)
+
+
+def _load() -> Mapping[str, Method]:
+    found: dict[str, Method] = {}
+    for module in pkgutil.iter_modules(__path__):
+        method: Method = importlib.import_module(f"{__name__}.{module.name}").METHOD
+        found[method.name] = method
+    return found
+
+
+def registry() -> Mapping[str, Method]:
+    """All methods, by name."""
+    if not _METHODS:
+        _METHODS.update(_load())
+    return _METHODS
+
+
+_METHODS: dict[str, Method] = {}

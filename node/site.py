@@ -1,0 +1,148 @@
+"""The node as its methods and its executor see it: who it is, whom it tells, what it can show."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from node import presence
+from node.error_reports import ErrorReports
+from node.methods import Event
+from node.outcomes import Started, tell
+from node.presence import Roster
+from node.runs import RunKey, Runs
+from steward import frames
+from steward.bus import Bus
+from steward.config import Settings
+from steward.errors import BusError, FrameError, StewardError, StoreFull, UnknownId
+from steward.frames import Notice
+from steward.handoff.state import Now, Work
+from steward.inbox import Command
+from steward.mailbox import Incoming
+from steward.message import Body, Kind, MessageId, new_id
+from steward.store import Store, Tables
+from steward.subjects import NodeName, Subject, subject
+from steward.supervisor import Supervisor
+
+log = logging.getLogger(__name__)
+
+
+class NodeSite:
+    """Implements ``methods.Site``, ``executor.Surroundings`` and ``publisher.Owner``."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        bus: Bus,
+        runs: Runs,
+        supervisor: Supervisor,
+        report: ErrorReports,
+    ) -> None:
+        self.name = settings.node
+        self.state_dir = settings.state_dir
+        self.text_log_bytes = settings.retention.textlog_bytes
+        self.text_log_files = settings.retention.textlog_files
+        self.settings = settings
+        self.started = time.monotonic()
+        self.report = report
+        self.wake: Callable[[Iterable[Subject]], None] = lambda lanes: None
+        self.roster: Roster
+        self.intake: Callable[[], tuple[bool, str]]
+        self._store = store
+        self._bus = bus
+        self._runs = runs
+        self._supervisor = supervisor
+
+    def now(self) -> Now:
+        return self._store.clock.now()
+
+    # ---------------------------------------------------------------- methods.Site
+
+    def processes(self) -> list[dict[str, Any]]:
+        """Every supervised process, as ``steward processes`` shows it."""
+        return [
+            {
+                "name": p.name,
+                "role": p.role,
+                "subject": p.subject,
+                "state": p.state,
+                "restarts": p.restarts,
+                "queue": p.queue(),
+                "lastError": p.last_error,
+                "since": p.since,
+            }
+            for p in self._supervisor.processes()
+        ]
+
+    def start_process(self, name: str) -> None:
+        self._supervisor.start(name)
+
+    def on_hello(self, tables: Tables, event: Event) -> None:
+        self.roster.heard(tables, event, self.now())
+
+    async def read_output(self, id: str, frm: str, stream: str, offset: int, limit: int) -> bytes:
+        """A piece of what a command of ``frm`` wrote. Raises UnknownId, NotPossible."""
+        key = await self._store.read(lambda t: t.inbox.run_key(MessageId(id), NodeName(frm)))
+        if key is None:
+            raise UnknownId(f"no output of {id} is kept here", "it is kept for 7 days or 1 GiB")
+        return await self._runs.read(RunKey(key), stream, offset, limit)
+
+    # ---------------------------------------------------------------- telling others
+
+    async def tell_running(self, command: Command, started: float) -> None:
+        await self.say(command.frm, "Running", Started(about=command.id, started=started))
+
+    async def say_hello(self, to_all: bool, goodbye: bool) -> None:
+        """To central, and to every peer that this node shares a stream with."""
+        facts, peers = await self._store.read(
+            lambda t: (
+                presence.facts(t, self.settings, self._store.start, self.started, self.now(),
+                               goodbye=goodbye),
+                t.records.peers(),
+            )
+        )  # fmt: skip
+        others = [p for p in peers if p != self.settings.central] if to_all else []
+        for name in (self.settings.central, *others):
+            await self.say(name, "SayHello", facts)
+
+    async def say(self, to: NodeName, method: str, facts: msgspec.Struct) -> None:
+        """Publish a fact once, unstored: whoever misses it hears the next one."""
+        letter = Notice(
+            frm=self.name,
+            store=self._store.store_id,
+            start=self._store.start,
+            to=to,
+            subject=subject(to, Kind.EVENT_NACK, method),
+            clock=self.now().wall,
+            id=new_id(),
+            body=frames.raw(msgspec.json.encode(Body(data=tell(facts)))),
+        )
+        try:
+            await self._bus.publish(letter.subject, frames.encode(letter))
+        except BusError as error:
+            log.warning("a %s could not be sent: %s", method, error)
+
+    # ---------------------------------------------------------------- what goes wrong
+
+    def undelivered(self, work: Work) -> None:
+        for id in work.gave_up:
+            text = f"message {id} got no receipt in all its attempts; it may have arrived"
+            self.report("undelivered", text, f"steward messages show {id}", message_id=id)
+
+    def store_full(self, error: StoreFull) -> None:
+        self.report("store_full", error.text, error.hint)
+
+    def unsendable(self, subject: str, error: BusError) -> None:
+        self.report("unsendable", f"on {subject}: {error.text}", error.hint)
+
+    def not_taken(self, arrived: Incoming, error: FrameError) -> None:
+        text = f"what came on {arrived.subject} ({len(arrived.payload):,} bytes): {error.text}"
+        self.report("bad_frame", text, error.hint, level="warning")
+
+    def not_accepted(self, error: StewardError) -> None:
+        self.report(error.code, error.text, error.hint, level="warning")

@@ -1,0 +1,119 @@
+"""A whole small world on this machine: a broker, central, and ships, each a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from node.broker import Broker
+from steward.control.client import ControlClient
+from steward.errors import NoDaemon, StewardError
+
+START_WITHIN = 20.0
+
+
+class NodeProcess:
+    """``steward node`` as a child process, its log in ``<folder>/log``."""
+
+    def __init__(self, name: str, folder: Path, flags: Sequence[str]) -> None:
+        self.name = name
+        self.folder = folder
+        self._flags = flags
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Returns once its control socket answers. Raises StewardError with the log's end."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        arguments = ["node", "--node", self.name, "--state-dir", str(self.folder), *self._flags]
+        with (self.folder / "log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "steward.cli", *arguments,
+                stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+        await self._answers()
+
+    async def _answers(self) -> None:
+        assert self._process is not None
+        try:
+            async with asyncio.timeout(START_WITHIN):
+                while self._process.returncode is None:
+                    try:
+                        async with ControlClient(self.folder) as client:
+                            await client.call("status")
+                            return
+                    except NoDaemon:
+                        await asyncio.sleep(0.05)
+        except TimeoutError:
+            pass
+        log = (self.folder / "log").read_text(errors="replace")[-2000:]
+        raise StewardError(f"{self.name} did not start", f"its log ends with:\n{log}")
+
+    async def kill(self) -> None:
+        """Like a power switch: ``kill -9``."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> None:
+        """As a service manager stops it."""
+        await self._end(signal.SIGTERM)
+
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def _end(self, number: int) -> None:
+        process, self._process = self._process, None
+        if process is None or process.returncode is not None:
+            return
+        os.kill(process.pid, number)
+        try:
+            async with asyncio.timeout(15):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+class World:
+    """A broker, central and ships in one folder. ``ask`` goes to central's control socket."""
+
+    def __init__(self, folder: Path, broker: Broker) -> None:
+        self.folder = folder
+        self.broker = broker
+        self.nodes: dict[str, NodeProcess] = {}
+
+    def node(self, name: str, *flags: str, broker: str = "") -> NodeProcess:
+        """A node of this world, not started yet. ``broker``: another way to reach it."""
+        address = broker or self.broker.address
+        common = ("--broker-address", address, "--prom-host-and-port", "off")
+        process = NodeProcess(name, self.folder / name, (*common, "--hello-interval", "2", *flags))
+        self.nodes[name] = process
+        return process
+
+    async def ask(self, method: str, /, **params: object) -> Any:
+        async with ControlClient(self.folder / "central") as client:
+            return await client.call(method, **params)
+
+
+@asynccontextmanager
+async def world(folder: Path, ships: Sequence[str]) -> AsyncIterator[World]:
+    """All of it running; everything is stopped at the end, whatever happened."""
+    async with AsyncExitStack() as stack:
+        broker = Broker(folder / "broker", port=0)
+        await broker.start()
+        stack.push_async_callback(broker.stop)
+        here = World(folder, broker)
+        for name in ("central", *ships):
+            labels = () if name == "central" else ("--label", "kind=ship")
+            stack.push_async_callback(here.node(name, *labels).stop)
+        async with asyncio.TaskGroup() as group:
+            for process in here.nodes.values():
+                group.create_task(process.start())
+        yield here

@@ -1,0 +1,188 @@
+"""outbox → frame → bus: one publisher a subject, made when first needed, gone when idle."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
+
+from steward import frames, subjects
+from steward.bus import Bus, Mark
+from steward.errors import BusError, StoreFull
+from steward.frames import Frame, Notice
+from steward.handoff import Handoff
+from steward.handoff.state import Now, Work
+from steward.message import Kind
+from steward.metrics import Metrics
+from steward.outbox import Published
+from steward.store import Store, Tables
+from steward.subjects import Subject
+from steward.supervisor import Process, ProcessState, Supervisor
+
+LINGER = 30.0
+"""Seconds for which a publisher with nothing to do stays."""
+FULL_PAUSE = 2.0
+"""Seconds before a full store is asked again."""
+
+
+class Owner(Protocol):
+    """What a publisher needs of its daemon."""
+
+    def now(self) -> Now: ...
+
+    def undelivered(self, work: Work) -> None:
+        """Messages were given up; nobody knows yet whether they had arrived."""
+
+    def store_full(self, error: StoreFull) -> None: ...
+
+    def unsendable(self, subject: str, error: BusError) -> None: ...
+
+
+class Publisher:
+    """Moves one lane's messages. It decides nothing: the core does, in the store's transaction."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        store: Store,
+        bus: Bus,
+        handoff: Handoff,
+        metrics: Metrics,
+        owner: Owner,
+    ) -> None:
+        self.subject = subject
+        self.wake = asyncio.Event()
+        self.waiting = 0
+        """Open messages of the lane, at the last look."""
+        self._store = store
+        self._bus = bus
+        self._handoff = handoff
+        self._metrics = metrics
+        self._owner = owner
+        self._last: Mark | None = None
+        acked = Kind(subjects.parse(subject).kind).is_acked
+        self._look: Callable[[Process], Awaitable[float | None]] = (
+            self._hand_off if acked else self._cry_out
+        )
+
+    async def run(self, process: Process) -> None:
+        """Ends once the lane has been idle for ``LINGER`` seconds."""
+        while True:
+            self.wake.clear()
+            process.enter(ProcessState.RUNNING)
+            try:
+                due = await self._look(process)
+            except StoreFull as error:
+                self._owner.store_full(error)
+                due = self._owner.now().steady + FULL_PAUSE
+            process.holding = ""
+            process.enter(ProcessState.WAITING)
+            if not await self._woken(due) and due is None:
+                return
+
+    async def _woken(self, due: float | None) -> bool:
+        seconds = LINGER if due is None else max(0.0, due - self._owner.now().steady)
+        try:
+            async with asyncio.timeout(seconds):
+                await self.wake.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    # ---------------------------------------------------------------- kinds that are confirmed
+
+    async def _hand_off(self, process: Process) -> float | None:
+        work = await self._store.write(self._decide)
+        for frame in work.frames:
+            process.holding = f"frame {frame.tx}"
+            if frame.messages:
+                process.holding += f" from message {frame.messages[0].id}"
+            await self._send(frame)
+        if work.gave_up:
+            self._owner.undelivered(work)
+        return work.due
+
+    def _decide(self, tables: Tables) -> Work:
+        bus = self._bus
+        if bus.max_payload is not None:
+            self._handoff.sender.most_bytes = bus.max_payload // 2
+        can_send = bus.connected and (self._last is None or bus.has_left(self._last))
+        work = self._handoff.sender.pump(
+            tables.outbox, self.subject, self._owner.now(), can_send=can_send
+        )
+        self.waiting = tables.outbox.open_in_lane(self.subject)
+        return work
+
+    async def _send(self, frame: Frame) -> None:
+        try:
+            if await self._bus.publish(frame.subject, frames.encode(frame), reply=True):
+                self._last = self._bus.mark()
+                self._metrics.frame_sent(len(frame.messages))
+        except BusError as error:
+            self._owner.unsendable(frame.subject, error)
+
+    # ---------------------------------------------------------------- kinds that are not
+
+    async def _cry_out(self, process: Process) -> float | None:
+        """Committed as published, then published, once; rule 12."""
+        owner = self._owner
+        linked = self._bus.connected
+        out = await self._store.write(
+            lambda t: t.outbox.take_notices(self.subject, linked, owner.now())
+        )
+        lost = [message.id for message in out if not await self._cry(message)]
+        if lost:
+            reason = "the link to the broker was lost"
+            await self._store.write(lambda t: t.outbox.not_published(lost, reason, owner.now()))
+        return owner.now().steady if out else None
+
+    async def _cry(self, message: Published) -> bool:
+        notice = Notice(
+            frm=self._bus.node,
+            store=self._store.store_id,
+            start=self._store.start,
+            to=subjects.parse(self.subject).node,
+            subject=self.subject,
+            clock=self._owner.now().wall,
+            id=message.id,
+            body=frames.raw(message.body),
+        )
+        try:
+            return await self._bus.publish(self.subject, frames.encode(notice))
+        except BusError as error:
+            self._owner.unsendable(self.subject, error)
+            return False
+
+
+class Publishers:
+    """Every lane's publisher."""
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        handoff: Handoff,
+        supervisor: Supervisor,
+        metrics: Metrics,
+        owner: Owner,
+    ) -> None:
+        self._make = lambda subject: Publisher(subject, store, bus, handoff, metrics, owner)
+        self._handoff = handoff
+        self._supervisor = supervisor
+        self._owner = owner
+        self._lanes: dict[Subject, Publisher] = {}
+
+    def wake(self, lanes: Iterable[Subject]) -> None:
+        """These lanes may have something to do: look now."""
+        for subject in lanes:
+            name = f"publisher {subject}"
+            if self._supervisor.get(name) is None:
+                self._lanes[subject] = publisher = self._make(subject)
+                process = Process(name, "publisher", subject, publisher.run)
+                process.queue = lambda p=publisher: p.waiting  # type: ignore[misc]
+                self._supervisor.add(process)
+            self._lanes[subject].wake.set()
+
+    def wake_all(self) -> None:
+        """The link is back: everything that waits may try again."""
+        self.wake(list(self._lanes))

@@ -1,0 +1,71 @@
+"""bus → receipt → outbox: judges what comes to this node's inbox, many receipts in one commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from steward import frames
+from steward.bus import Bus
+from steward.errors import FrameError, StoreFull
+from steward.frames import Receipt
+from steward.handoff import Handoff
+from steward.handoff.state import Now, Work
+from steward.mailbox import Incoming, NoResponders
+from steward.store import Store, Tables
+from steward.subjects import Subject
+from steward.supervisor import Process, ProcessState
+
+AT_ONCE = 256
+
+
+class Settler:
+    """One process: without it nothing that this node sends would ever be confirmed."""
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        handoff: Handoff,
+        now: Callable[[], Now],
+        wake: Callable[[Iterable[Subject]], None],
+        not_taken: Callable[[Incoming, FrameError], None],
+        store_full: Callable[[StoreFull], None],
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._handoff = handoff
+        self._now = now
+        self._wake = wake
+        self._not_taken = not_taken
+        self._store_full = store_full
+
+    async def run(self, process: Process) -> None:
+        while True:
+            process.enter(ProcessState.WAITING)
+            batch = [await self._bus.replies.get()]
+            process.enter(ProcessState.RUNNING)
+            while len(batch) < AT_ONCE and not self._bus.replies.empty():
+                batch.append(self._bus.replies.get_nowait())
+            await asyncio.gather(*(self._settle(arrived) for arrived in batch))
+
+    async def _settle(self, arrived: Incoming | NoResponders) -> None:
+        if isinstance(arrived, NoResponders):
+            return
+        try:
+            receipt = frames.decode(arrived.payload)
+            if not isinstance(receipt, Receipt):
+                raise FrameError("what came to the inbox is no receipt")
+        except FrameError as error:
+            self._not_taken(arrived, error)
+            return
+        try:
+            work = await self._store.write(lambda tables: self._judge(tables, receipt))
+        except StoreFull as error:
+            self._store_full(error)
+        else:
+            self._wake(work.wake)
+
+    def _judge(self, tables: Tables, receipt: Receipt) -> Work:
+        judge = self._handoff.receipts
+        return judge.on_receipt(tables.outbox, tables.inbox, receipt, self._now())

@@ -1,0 +1,168 @@
+"""bus → frame → admit → inbox → receipt: one subscriber a method that this node handles."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+from steward import frames, subjects
+from steward.bus import Bus, is_inbox_of
+from steward.errors import FrameError, InvalidMessage, StewardError, StoreFull
+from steward.frames import Frame, Notice, Receipt, Verdict
+from steward.handoff import Handoff
+from steward.handoff.receiver import Admission, Node
+from steward.handoff.state import Arrival, Now, Work
+from steward.mailbox import Incoming, Mailbox
+from steward.metrics import Metrics
+from steward.store import Store, Tables
+from steward.subjects import Subject
+from steward.supervisor import Process, ProcessState, Supervisor
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 64
+"""Frames of one method whose work may share a commit."""
+
+UNKNOWN = "(unknown methods)"
+
+
+class Household:
+    """What the daemon hands in: its word on messages, and whom to tell."""
+
+    def __init__(
+        self,
+        admit: Callable[[Arrival], Admission],
+        handle: Callable[[Tables, Sequence[Arrival]], Sequence[Verdict | None]],
+        now: Callable[[], Now],
+        wake: Callable[[Iterable[Subject]], None],
+        arrived: Callable[[], None],
+        not_taken: Callable[[Incoming, FrameError], None],
+        store_full: Callable[[StoreFull], None],
+    ) -> None:
+        self.admit = admit
+        self.handle = handle
+        self.now = now
+        self.wake = wake
+        self.arrived = arrived
+        self.not_taken = not_taken
+        self.store_full = store_full
+
+
+class Subscribers:
+    """Sorts what arrives by method; each method has its own queue, state and errors."""
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        handoff: Handoff,
+        supervisor: Supervisor,
+        metrics: Metrics,
+        household: Household,
+        methods: Iterable[str],
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._handoff = handoff
+        self._supervisor = supervisor
+        self._metrics = metrics
+        self._house = household
+        self._mailboxes: dict[str, Mailbox[Incoming]] = {m: Mailbox() for m in (*methods, UNKNOWN)}
+
+    def start(self) -> None:
+        """One process a method, and one that sorts."""
+        for method, mailbox in self._mailboxes.items():
+            subject = f"{self._bus.node}.*.{method}" if method is not UNKNOWN else ""
+            process = Process(f"subscriber {method}", "subscriber", subject, self._run(mailbox))
+            process.queue = mailbox.qsize
+            self._supervisor.add(process)
+        self._supervisor.add(Process("dispatcher", "dispatcher", "", self._dispatch))
+
+    async def _dispatch(self, process: Process) -> None:
+        while True:
+            process.enter(ProcessState.WAITING)
+            arrived = await self._bus.incoming.get()
+            process.enter(ProcessState.RUNNING)
+            method = arrived.subject.rpartition(".")[2]
+            self._mailboxes.get(method, self._mailboxes[UNKNOWN]).offer(arrived)
+
+    def _run(self, mailbox: Mailbox[Incoming]) -> Callable[[Process], Awaitable[None]]:
+        async def run(process: Process) -> None:
+            while True:
+                process.enter(ProcessState.WAITING)
+                batch = [await mailbox.get()]
+                process.enter(ProcessState.RUNNING)
+                while len(batch) < AT_ONCE and not mailbox.empty():
+                    batch.append(mailbox.get_nowait())
+                await asyncio.gather(*(self._take(arrived) for arrived in batch))
+
+        return run
+
+    async def _take(self, arrived: Incoming) -> None:
+        try:
+            letter = self._letter(arrived)
+        except FrameError as error:
+            self._house.not_taken(arrived, error)
+            return
+        try:
+            if isinstance(letter, Notice):
+                await self._store.write(lambda tables: self._take_notice(tables, letter))
+                self._house.arrived()
+                return
+            work = await self._store.write(lambda tables: self._take_frame(tables, letter))
+        except StoreFull as error:
+            # Nothing is answered, so the sender keeps it and tries again.
+            self._house.store_full(error)
+            return
+        if work.receipt is not None:
+            await self._answer(arrived, work.receipt)
+        self._house.wake(work.wake)
+        if letter.messages:
+            self._metrics.frame_taken(letter, work.receipt)
+            self._house.arrived()
+
+    def _letter(self, arrived: Incoming) -> Frame | Notice:
+        """Raises FrameError unless it is addressed to me, on the subject that it names."""
+        letter = frames.decode(arrived.payload)
+        if isinstance(letter, Receipt):
+            raise FrameError("a receipt came on a method's subject")
+        try:
+            subjects.node_name(letter.frm)
+        except InvalidMessage as error:
+            raise FrameError(f"its sender: {error.text}") from None
+        if letter.to != self._bus.node or letter.subject != arrived.subject:
+            raise FrameError(f"it says that it is for {letter.to} on {letter.subject[:80]}")
+        return letter
+
+    def _take_frame(self, tables: Tables, frame: Frame) -> Work:
+        node = Node(self._house.admit, lambda events: self._house.handle(tables, events))
+        receiver = self._handoff.receiver
+        return receiver.on_frame(tables.inbox, tables.outbox, frame, self._house.now(), node)
+
+    def _take_notice(self, tables: Tables, notice: Notice) -> None:
+        """A NACK kind: at most once, from no stream; nobody hears of a refusal but our log."""
+        now = self._house.now()
+        self._handoff.receiver.hear(tables.inbox, notice.frm, notice.clock, now)
+        subject = Subject(notice.subject)
+        arrival = Arrival(
+            notice.frm, notice.store, subject, 0, notice.id, None, None, bytes(notice.body)
+        )
+        admission = self._house.admit(arrival)
+        if admission.refusal is not None:
+            log.warning("refused %s from %s: %s", subject, notice.frm, admission.refusal.reason)
+        elif admission.is_command:
+            tables.inbox.accept([arrival], now)
+        else:
+            self._house.handle(tables, [arrival])
+
+    async def _answer(self, arrived: Incoming, receipt: Receipt) -> None:
+        if not is_inbox_of(arrived.reply, receipt.to):
+            self._house.not_taken(
+                arrived, FrameError("its reply subject is not the sender's inbox")
+            )
+            return
+        try:
+            await self._bus.publish(arrived.reply, frames.encode(receipt))
+        except StewardError as error:
+            log.error("a receipt could not be sent: %s", error)
