@@ -1,0 +1,249 @@
+"""The daemon's side of the runner: starts commands, hears of their end, finds them again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+import hashlib
+import os
+import pwd
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NewType
+
+import msgspec
+
+from node import output, spawn
+from node.output import Claim, Ending, Exit
+from node.runner_link import Ask, RunnerLink
+from steward.errors import NotPossible, RunnerError
+
+RunKey = NewType("RunKey", str)
+
+_PATIENCE = 5.0
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Adopted(enum.Enum):
+    """What a recovering daemon finds of a command that it may have started."""
+
+    RUNNING = "its end will be in ``exited``"
+    EXITED = "it has ended: see its outcome"
+    LOST = "the runner was killed, or the power went: its outcome is interrupted"
+    UNCLAIMED = "it has not been started: start it, or forbid it"
+    FORBIDDEN = "it has not been started and never will be"
+
+
+def key(store: str, from_store: str, subject: str, seq: int, id: str) -> RunKey:
+    """The name of a command's folder: no restored database meets another command's."""
+    name = msgspec.json.encode((store, from_store, subject, seq, id))
+    return RunKey(hashlib.sha256(name).hexdigest()[:32])
+
+
+def plain_environment() -> dict[str, str]:
+    """What every command finds, whoever started the daemon."""
+    try:
+        user = pwd.getpwuid(os.geteuid())
+        name, home, shell = user.pw_name, user.pw_dir, user.pw_shell
+    except KeyError:
+        name, home, shell = str(os.geteuid()), "/", ""
+    facts = {"PATH": _PATH, "LANG": "C.UTF-8", "HOME": home, "USER": name, "LOGNAME": name}
+    return facts | {"SHELL": shell or "/bin/sh"}
+
+
+class Runs:
+    """The commands of one state folder. ``run`` has to run while the rest is used.
+
+    ``exited`` gets the key of each command that this object started, or found running, once it has
+    ended, however it ended. ``grace``: seconds between SIGTERM and SIGKILL; ``idle``: seconds that
+    a runner without a child and a daemon stays; ``limit``: bytes kept of an output.
+    """
+
+    def __init__(
+        self, state_dir: Path, *, grace: float = 5.0, idle: float = 10.0, limit: int = 128 << 20
+    ) -> None:
+        self.exited: asyncio.Queue[RunKey] = asyncio.Queue()
+        self._runs = state_dir.absolute() / "runs"
+        self._limit = limit
+        self._environment = plain_environment()
+        self._watched: set[RunKey] = set()
+        settings = (f"grace={grace}", f"idle={idle}", f"limit={limit}")
+        self._link = RunnerLink(state_dir.absolute(), settings, self._tell)
+
+    async def run(self) -> None:
+        """Hold the connection from the first need on, for ever. Raises RunnerError if the runner
+        can be neither reached nor started; run it again then: nothing is lost."""
+        await self._link.run(self._find_ended, lambda: bool(self._watched))
+
+    async def start(
+        self, key: RunKey, argv: Sequence[str], env: Mapping[str, str], deadline: float | None
+    ) -> float:
+        """Start the command, or find it started: the wall time of that. Its end will be in
+        ``exited``. ``env`` is added to the plain environment; after ``deadline`` seconds it is
+        ended. A program that cannot be started ends with exit code 127 or 126.
+
+        Raises RunnerError if it was not started, NotPossible if it was forbidden.
+        """
+        self._watched.add(key)
+        environment = self._environment | dict(env)
+        request = {"op": "start", "key": key, "argv": list(argv), "env": environment}
+        try:
+            reply = await self._link.ask(request | {"deadline": deadline})
+            if "error" not in reply:
+                return float(reply["at"])
+            if reply["error"] != "exists":
+                raise RunnerError(f"the command was not started: {reply['error']}")
+            claim = output.read_claim(self._runs / key)
+            if claim is None or claim.forbidden:
+                raise NotPossible("the command was given up before it started")
+            for ended in await self._ended({key}, self._link.ask):
+                self._tell(ended)
+            return claim.wall
+        except (RunnerError, NotPossible):
+            self._watched.discard(key)
+            raise
+
+    async def kill(self, key: RunKey) -> bool:
+        """SIGTERM to the command's group, SIGKILL after the grace; False if it does not run.
+        Raises RunnerError."""
+        return bool((await self._link.ask({"op": "kill", "key": key})).get("killing"))
+
+    async def adopt(self, key: RunKey, boot: str) -> Adopted:
+        """What became of a command whose start was committed in the boot of that id, before the
+        daemon went down. What is left of a lost one's process group is killed.
+
+        Raises RunnerError, OSError.
+        """
+        folder = self._runs / key
+        claim, record = output.read_claim(folder), output.read_exit(folder)
+        if claim is None:
+            if boot == spawn.BOOT:
+                return Adopted.UNCLAIMED
+            # The power may have taken the claim, and the command may have run.
+            await asyncio.to_thread(self._claim_lost, key, boot)
+            return Adopted.LOST
+        if claim.forbidden:
+            return Adopted.FORBIDDEN
+        if record is None:
+            self._watched.add(key)
+            try:
+                ended = await self._ended({key}, self._link.ask)
+            except RunnerError:
+                self._watched.discard(key)
+                raise
+            if not ended or key not in self._watched:
+                return Adopted.RUNNING
+            self._watched.discard(key)
+            record = output.read_exit(folder)
+        lost = record is not None and record.killed == "interrupted"
+        return Adopted.LOST if lost else Adopted.EXITED
+
+    async def forbid(self, key: RunKey) -> bool:
+        """See to it that the command never starts, whoever may still ask for it; False if it has
+        been started. Raises OSError."""
+        return await asyncio.to_thread(self._forbid, key)
+
+    async def outcome(self, key: RunKey) -> Ending:
+        """How the command ended. Raises NotPossible if it runs, UnknownId if nothing is left."""
+        folder = self._runs / key
+        record = output.read_exit(folder)
+        if record is None:
+            raise output.missing(folder)
+        if record.stdout_size + record.stderr_size <= output.IN_RESULT:
+            return output.read_ending(folder, record)
+        return await asyncio.to_thread(output.read_ending, folder, record)
+
+    async def read(self, key: RunKey, stream: str, offset: int, limit: int) -> bytes:
+        """A piece of an output, at most 256 KiB; empty at its end, or so far. Raises NotPossible
+        for a stream that there is not, UnknownId if nothing is left of the run."""
+        return await asyncio.to_thread(output.read_chunk, self._runs / key, stream, offset, limit)
+
+    async def prune(self, keys: Sequence[RunKey]) -> None:
+        """Remove what is kept of these runs, which the daemon has reported and needs no more; one
+        that has not ended stays. Raises OSError."""
+        await asyncio.to_thread(output.remove, self._runs, keys)
+
+    def _tell(self, key: str) -> None:
+        if key in self._watched:
+            self._watched.discard(RunKey(key))
+            self.exited.put_nowait(RunKey(key))
+
+    async def _find_ended(self, ask: Ask) -> None:
+        """After a connection was lost: what ended meanwhile."""
+        if self._watched:
+            for ended in await self._ended(set(self._watched), ask):
+                self._tell(ended)
+
+    async def _ended(self, keys: set[RunKey], ask: Ask) -> set[RunKey]:
+        """Those of the keys that have been claimed and run no more.
+
+        The order proves it: what had been claimed before the one runner that there can be said
+        what it runs, and has no exit record after that, has no parent any more.
+        """
+        claims = {key: output.read_claim(self._runs / key) for key in keys}
+        running = (await ask({"op": "list"}))["running"]
+        ended = {key: claim for key, claim in claims.items() if claim and key not in running}
+        for key, claim in ended.items():
+            if output.read_exit(self._runs / key) is None:
+                try:
+                    await asyncio.to_thread(self._lose, key, claim)
+                except OSError as error:
+                    raise RunnerError(f"no record of a lost command: {error}") from error
+        return set(ended)
+
+    def _lose(self, key: RunKey, claim: Claim) -> None:
+        """End what is left of a command whose parent is gone, and record that it was lost."""
+        if not claim.boot:
+            reason = "the runner was killed, or the machine lost power, as the command started"
+        elif claim.boot != spawn.BOOT:
+            reason = "the machine lost power, or was reset, while the command ran"
+        else:
+            reason = "the runner was killed while the command ran"
+            until = time.monotonic() + _PATIENCE
+            while claim.start and spawn.start_time(claim.pid) == claim.start:
+                spawn.signal_group(claim.pid, signal.SIGKILL)
+                if time.monotonic() > until:
+                    break
+                time.sleep(0.01)
+        self._record(key, Exit(killed="interrupted", reason=reason, started=claim.wall, ended=0))
+
+    def _record(self, key: RunKey, record: Exit) -> None:
+        now, sizes = time.time(), {}
+        for name in spawn.STREAMS:
+            path = self._runs / key / name
+            sizes[f"{name}_size"] = min(path.stat().st_size, self._limit) if path.exists() else 0
+        full = msgspec.structs.replace(record, started=record.started or now, ended=now, **sizes)
+        with self._opened() as runs:
+            spawn.write_exit(key, runs, msgspec.to_builtins(full))
+
+    def _forbid(self, key: RunKey) -> bool:
+        try:
+            self._claim(key, forbidden=True)
+        except FileExistsError:
+            claim = output.read_claim(self._runs / key)
+            if claim is None or not claim.forbidden:
+                return False
+        self._record(key, Exit(killed="cancelled", reason="it never started", started=0, ended=0))
+        return True
+
+    def _claim_lost(self, key: RunKey, boot: str) -> None:
+        with contextlib.suppress(FileExistsError):
+            self._claim(key, boot=boot)
+        self._lose(key, Claim(boot=boot))
+
+    def _claim(self, key: RunKey, **facts: str | bool) -> None:
+        """Take the claim so that nobody starts the command."""
+        self._runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._opened() as runs:
+            os.close(spawn.claim(key, runs, **facts))
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[int]:
+        runs = os.open(self._runs, os.O_RDONLY)
+        try:
+            yield runs
+        finally:
+            os.close(runs)
