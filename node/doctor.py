@@ -1,0 +1,155 @@
+"""``steward doctor``: looks for what could be in the way of a node here, and says the remedy."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import click
+import msgspec
+
+from node.checks import Finding, Level, daemon, environment, folder, machine, network
+from node.methods import registry
+from node.permits import Permits
+from steward.cli import output as out
+from steward.cli.exits import FAILED, OK, REFUSED
+from steward.cli.options import node_options
+from steward.config import HostAndPort, Settings, load
+from steward.control.client import ControlClient
+from steward.errors import ConfigError, NoDaemon, Refused, UsageError, nearest
+from steward.message import Body
+from steward.text import safe
+
+_COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.WRONG: "red"}
+_NAMELESS = "unnamed"
+
+
+async def examine(settings: Settings, node: str) -> list[Finding]:
+    """Every check. ``node``: the name of the node that is to run here, empty if nobody said."""
+    found = list(environment.environment())
+    state = settings.state_dir
+    found += folder.place(state, os.geteuid())
+    found.append(folder.file_system(state, folder.mounts()))
+    found.append(folder.disk(state, settings.limits.free_bytes))
+    told = await daemon.asked(state)
+    holder = folder.daemon_holds(state)
+    found.append(daemon.life(told, holder, node))
+    found.append(folder.control_socket(state, bool(told.status)))
+    if told.status:
+        found += daemon.health(told.status)
+    elif holder == 0:
+        found += folder.store(state, node, time.time())
+    asked = "broker_address" in settings.given
+    of_daemon = (told.status.get("broker") or {}).get("address")
+    found += await network.broker((not asked and of_daemon) or settings.broker_address)
+    found += _ports(settings, holder if told.status else 0)
+    found.append(machine.clock(time.time(), machine.synchronised()))
+    found += machine.skews(told.nodes)
+    found.append(machine.open_files())
+    if not told.status.get("trusted"):
+        found.append(machine.trust(told.permits if told.status else bool(settings.permits)))
+    return found
+
+
+def _ports(settings: Settings, holder: int | None) -> list[Finding]:
+    profiling = settings.profiling_port
+    places = {
+        "prom_host_and_port": ("metrics", settings.prom_host_and_port),
+        "profiling_port": (
+            "profiling",
+            HostAndPort("127.0.0.1", profiling) if profiling else None,
+        ),
+    }
+    return [
+        network.port(what, at, key in settings.given, holder) for key, (what, at) in places.items()
+    ]
+
+
+async def explain(settings: Settings, frm: str, method: str, args: Sequence[str]) -> dict[str, Any]:
+    """Whether ``frm`` may have ``method`` done here: by the daemon's permits, else by those of
+    the configuration. Returns ``allowed``, ``rule``, ``reason`` and ``by``. Raises UsageError."""
+    answer: dict[str, Any]
+    methods = registry()
+    if method not in methods:
+        raise UsageError(f"unknown method {method!r}", nearest(method, methods))
+    try:
+        async with ControlClient(settings.state_dir) as client:
+            answer = await client.call("explain", **{"from": frm, "method": method, "args": args})
+            answer["by"] = "the daemon"
+    except NoDaemon:
+        always = [name for name, known in methods.items() if known.permitted_to_all]
+        answer = Permits(settings.permits, methods, always).allowed(frm, method)._asdict()
+        by = settings.config or "the default"
+        answer["by"] = f"{by}, as no daemon runs"
+    if answer["allowed"] and args:
+        try:
+            methods[method].check(Body(data=tuple(args)))
+        except Refused as error:
+            answer |= {"allowed": False, "reason": str(error), "by": method}
+    return answer
+
+
+@click.command(
+    short_help="Look for what could be in the way, and say the remedy.",
+    context_settings={"allow_interspersed_args": False},
+)
+@node_options
+@click.option("--explain", "asking", is_flag=True, help="May FROM use METHOD with ARG… here?")
+@click.option(
+    "-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+@click.argument("words", nargs=-1, metavar="[FROM METHOD ARG...]")
+def doctor(asking: bool, output: str, words: tuple[str, ...], **flags: object) -> int:
+    """Look for what could be in the way of a node here, and say the remedy. Takes every flag of
+    `steward node`, so that its line can be tried. Exit status 1 if something is wrong.
+
+    With --explain: whether the node FROM may use METHOD here, and why; exit status 7 if not."""
+    settings, node = _settings(flags)
+    if asking:
+        if len(words) < 2:
+            raise UsageError("--explain needs a sender and a method", "--explain FROM METHOD ARG…")
+        answer = asyncio.run(explain(settings, words[0], words[1], words[2:]))
+        return _explained(answer, words, output)
+    if words:
+        raise UsageError(f"{words[0]!r} is not a flag", "steward doctor --help")
+    return _reported(asyncio.run(examine(settings, node)), output)
+
+
+def _settings(flags: dict[str, object]) -> tuple[Settings, str]:
+    """The settings, and the node's name if somebody gave one: much can be checked without."""
+    try:
+        settings = load(flags)
+        return settings, settings.node
+    except ConfigError:
+        if flags.get("node"):
+            raise
+    return load({**flags, "node": _NAMELESS}), ""
+
+
+def _explained(answer: dict[str, Any], words: Sequence[str], form: str) -> int:
+    if form == "json":
+        out.document(answer)
+    else:
+        verdict = "allowed" if answer["allowed"] else "refused"
+        out.line(f"{verdict}: {words[1]} from {words[0]}: {answer['reason']} (by {answer['by']})")
+    return OK if answer["allowed"] else REFUSED
+
+
+def _reported(found: Sequence[Finding], form: str) -> int:
+    levels = [finding.level for finding in found]
+    wrong, warnings = levels.count(Level.WRONG), levels.count(Level.WARNING)
+    if form == "json":
+        findings = msgspec.to_builtins(found)
+        out.document({"findings": findings, "wrong": wrong, "warnings": warnings})
+    else:
+        for finding in found:
+            colour = None if os.environ.get("NO_COLOR") else _COLOURS[finding.level]
+            level = click.style(f"{finding.level:<8}", fg=colour)
+            click.echo(f"{level} {safe(finding.what)}")
+            if finding.remedy:
+                click.echo(f"{'':8}   → {safe(finding.remedy)}")
+        click.echo(f"\n{wrong} wrong, {warnings} warnings")
+    return FAILED if wrong else OK
