@@ -47,7 +47,7 @@ async def examine(settings: Settings, node: str) -> list[Finding]:
     found += await network.broker((not asked and of_daemon) or settings.broker_address)
     found += _ports(settings, holder if told.status else 0)
     found.append(machine.clock(time.time(), machine.synchronised()))
-    found += machine.skews(told.nodes)
+    found += machine.skews(n for n in told.nodes if n["name"] != told.status["node"])
     found.append(machine.open_files())
     if not told.status.get("trusted"):
         found.append(machine.trust(told.permits if told.status else bool(settings.permits)))

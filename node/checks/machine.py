@@ -43,13 +43,13 @@ def clock(wall: float, kept: bool | None) -> Finding:
 
 
 def skews(nodes: Iterable[Mapping[str, Any]]) -> list[Finding]:
-    """``nodes``: a daemon's roster, whose ``clockSkew`` is in seconds against this machine."""
+    """``nodes``: others in a daemon's roster, their ``clockSkew`` in seconds against this one."""
     known = {str(n["name"]): float(n["clockSkew"]) for n in nodes if n.get("clockSkew") is not None}
     off = {name: skew for name, skew in known.items() if abs(skew) > SKEW}
     if not known:
         return []
     if not off:
-        return [ok(f"the clocks of {len(known)} nodes agree with this one")]
+        return [ok(f"no other node's clock is far from this one ({len(known)} known)")]
     shown = ", ".join(f"{name} by {skew:+,.0f} s" for name, skew in sorted(off.items())[:5])
     if len(off) == len(known) > 1:
         what = f"the clocks of all {len(known)} nodes differ from this one: {shown}"
