@@ -11,12 +11,11 @@ from typing import NoReturn
 import click
 
 from steward.cli.original import with_verb
-from steward.cli.verbs import steward
+from steward.cli.verbs import enough, steward
 from steward.errors import StewardError
 from steward.text import safe
 
 INTERRUPTED = 128 + signal.SIGINT
-BROKEN_PIPE = 128 + signal.SIGPIPE
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -45,6 +44,4 @@ def _run(argv: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read has had enough. The interpreter would complain at its own last flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
+        return enough()

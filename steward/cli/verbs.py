@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
+import signal
+import sys
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import click
 
@@ -56,6 +59,13 @@ class Verbs(click.Group):
         with formatter.section("Verbs"):
             formatter.write_dl([(name, verb.help) for name, verb in VERBS.items()])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Before click sees it, which would exit with 1: here that means that a command failed.
+            raise click.exceptions.Exit(enough()) from None
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -76,6 +86,13 @@ def _load(name: str, verb: Verb) -> click.Command:
         raise
     assert isinstance(found, click.Command)
     return found
+
+
+def enough() -> int:
+    """The exit status when whoever reads our output has had enough, as a shell would have it."""
+    # The interpreter would complain at its own last flush.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})

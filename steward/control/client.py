@@ -57,8 +57,8 @@ class ControlClient:
         folder = shlex.quote(str(self.path.parent))
         if isinstance(error, FileNotFoundError | ConnectionRefusedError | NotADirectoryError):
             return (
-                f"start one with: steward node --node NAME --state-dir {folder}"
-                " -- or name another folder with --state-dir or STEWARD_STATE_DIR"
+                f"start one: steward node --node NAME --state-dir {folder}; or, if its state is "
+                "elsewhere, say so with --state-dir or STEWARD_STATE_DIR"
             )
         return error.strerror or str(error)
 

@@ -59,7 +59,7 @@ class ControlServer:
 
     async def __aexit__(self, *exc: object) -> None:
         if self._server is not None:
-            self._server.close()
+            await _close_door(self._server)
         with contextlib.suppress(FileNotFoundError):
             if self.path.stat().st_ino == self._inode:
                 self.path.unlink()
@@ -238,6 +238,16 @@ class _Connection:
         if line:
             self._writer.write(line)
             await self._writer.drain()
+
+
+async def _close_door(server: asyncio.Server) -> None:
+    for listening in server.sockets:
+        server.get_loop().remove_reader(listening.fileno())
+    for _ in range(3):
+        # Whoever was let in at this moment takes so many turns of the loop to become a connection.
+        # asyncio would forget it, open for ever, if the server was closed meanwhile.
+        await asyncio.sleep(0)
+    server.close()
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
