@@ -175,7 +175,7 @@ class Runner:
                 raise Refusal("a request is an object")
             op = request.get("op")
             if op == "list":
-                return {"running": self.children.keys()}
+                return {"running": self.children.keys(), "pid": os.getpid()}
             key = checked_key(request.get("key"))
             if op == "kill":
                 return {"key": key, "killing": self.children.kill(key, "cancelled")}
@@ -229,13 +229,15 @@ def listen() -> socket.socket | None:
 
 def go_to_background() -> None:
     """Leave the daemon's session and pipes. The end of the parent tells it that we listen."""
+    log = os.open("runner.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    null = os.open(os.devnull, os.O_RDWR)
     if os.fork():
         os._exit(0)
     os.setsid()
-    null = os.open(os.devnull, os.O_RDWR)
-    for fd in range(3):
-        os.dup2(null, fd)
+    for fd, to in ((null, 0), (null, 1), (log, 2)):
+        os.dup2(fd, to)
     os.close(null)
+    os.close(log)
 
 
 def main(state: str, *words: str) -> int:

@@ -19,6 +19,7 @@ from steward.errors import RunnerError
 
 _PATIENCE = 15.0
 _TRIES = 5
+_PAUSE = 0.2
 _LONGEST_ADDRESS = 100
 
 Ask = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -52,16 +53,19 @@ class RunnerLink:
                     await self._wanted.wait()
                 self._wanted.clear()
                 self._link = link = await self._open()
+                since = time.monotonic()
                 try:
                     for caller in self._take_callers():
                         caller.set_result(link)
                     await on_connect(link.ask)
                     await link.lost.wait()
                 except ConnectionError:
-                    continue
+                    pass  # nothing was found out: the next connection asks again
                 finally:
                     self._link = None
                     link.close()
+                if time.monotonic() - since < _PAUSE:  # one that dies at once is not hammered
+                    await asyncio.sleep(_PAUSE)
         except RunnerError as trouble:
             error = trouble
             raise
@@ -95,11 +99,13 @@ class RunnerLink:
         while True:
             try:
                 return await self._connect()
-            except (FileNotFoundError, ConnectionError):
-                status, text = await asyncio.to_thread(self._launch)
-            if status not in (0, runner.ALREADY_RUNS) or time.monotonic() > until:
-                what = text or "it holds its lock, but does not answer"
-                raise RunnerError(f"the runner cannot be started: {what}", "see its user's limits")
+            except OSError as error:
+                unreached = str(error)
+            status, text = await asyncio.to_thread(self._launch)
+            if status not in (0, runner.ALREADY_RUNS):
+                raise RunnerError(f"the runner cannot be started: {text}", "see runner.log")
+            if time.monotonic() > until:
+                raise RunnerError(f"the runner does not answer: {unreached}", "see runner.log")
             if status == runner.ALREADY_RUNS:
                 await asyncio.sleep(0.05)
 
@@ -130,7 +136,8 @@ class RunnerLink:
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             return -1, str(error)
-        return done.returncode, done.stderr.decode(errors="replace").strip()[-500:]
+        text = done.stderr.decode(errors="replace").strip()
+        return done.returncode, text.rpartition("\n")[2] or f"exit status {done.returncode}"
 
 
 class _Connection(asyncio.Protocol):

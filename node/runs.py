@@ -70,6 +70,7 @@ class Runs:
         self._limit = limit
         self._environment = plain_environment()
         self._watched: set[RunKey] = set()
+        self._adopted: set[RunKey] = set()  # by ``adopt``, which finds their ends itself
         settings = (f"grace={grace}", f"idle={idle}", f"limit={limit}")
         self._link = RunnerLink(state_dir.absolute(), settings, self._tell)
 
@@ -129,11 +130,14 @@ class Runs:
             return Adopted.FORBIDDEN
         if record is None:
             self._watched.add(key)
+            self._adopted.add(key)
             try:
                 ended = await self._ended({key}, self._link.ask)
             except RunnerError:
                 self._watched.discard(key)
                 raise
+            finally:
+                self._adopted.discard(key)
             if not ended or key not in self._watched:
                 return Adopted.RUNNING
             self._watched.discard(key)
@@ -173,8 +177,8 @@ class Runs:
 
     async def _find_ended(self, ask: Ask) -> None:
         """After a connection was lost: what ended meanwhile."""
-        if self._watched:
-            for ended in await self._ended(set(self._watched), ask):
+        if watched := self._watched - self._adopted:
+            for ended in await self._ended(watched, ask):
                 self._tell(ended)
 
     async def _ended(self, keys: set[RunKey], ask: Ask) -> set[RunKey]:

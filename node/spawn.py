@@ -93,9 +93,8 @@ def append(name: str, content: dict[str, Any], folder: int, flag: int = 0) -> No
 def find_program(program: str, path: str) -> tuple[str, int, str]:
     """(file, 0, "") or ("", exit code, reason), the way a shell looks: PATH of the command's own
     environment, which posix_spawnp would not use."""
-    if "/" in program:
-        places = [program]
-    else:
+    places = [program]
+    if program and "/" not in program:
         places = [f"{folder or '.'}/{program}" for folder in path.split(":")]
     unusable = ""
     for place in places:
