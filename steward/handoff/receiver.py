@@ -156,7 +156,7 @@ class Receiver:
                 stream.subject,
                 e.seq,
                 e.id,
-                self._expiry(f, e, now),
+                self._expiry(e, f.frm),
                 e.deadline,
                 bytes(e.body),
             )
@@ -176,11 +176,11 @@ class Receiver:
                 if refusal is not None:
                     stream.verdicts[arrival.seq] = refusal
 
-    def _expiry(self, f: Frame, e: Entry, now: Now) -> float | None:
-        """As the sender reckoned it, or by its clock in this very frame: the earlier one holds."""
+    def _expiry(self, e: Entry, frm: NodeName) -> float | None:
+        """As the sender reckoned it, or by what I know of its clock: the earlier one holds."""
         if e.expires is None or e.deadline is None:
             return e.expires
-        return min(e.expires, e.deadline - (f.clock - now.wall))
+        return min(e.expires, e.deadline - self._ahead[frm])
 
     def _verdict(
         self, e: Entry, arrival: Arrival, again: bool, now: Now, node: Node

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from steward.errors import NotPossible, UnknownId
@@ -63,6 +63,8 @@ class Look:
     """Something is unbound."""
     delivered: bool = False
     """Nothing is left to hand over, but a command that was has no result yet."""
+    gave_up: list[MessageId] = field(default_factory=list)
+    """Undelivered since just now, and unproved."""
 
     @property
     def is_ready(self) -> bool:
@@ -109,7 +111,8 @@ class Sender:
             return self._stand_still(look)
         self._find_work(look)
         frame = self._decide(look)
-        return Work(frames=(frame,) if frame else (), due=self._next_look(look))
+        frames = (frame,) if frame else ()
+        return Work(frames=frames, due=self._next_look(look), gave_up=tuple(look.gave_up))
 
     def _decide(self, look: Look) -> Frame | None:
         if self._must_ask(look):
@@ -205,7 +208,9 @@ class Sender:
     def _give_up(self, look: Look, given_up: Sequence[Outgoing], why: State) -> None:
         """Bound and unreceipted: only a receipt proves which came first (rule 7)."""
         if given_up:
-            look.box.give_up([m.id for m in given_up], why, look.now)
+            ids = [m.id for m in given_up]
+            look.box.give_up(ids, why, look.now)
+            look.gave_up += ids if why is State.UNDELIVERED else []
         for m in given_up:
             m.state, m.confirmed, m.tombstone = why, False, why
 

@@ -67,6 +67,8 @@ class SimNode:
         self.life = 0
         """Counts starts of the daemon; what was armed in an earlier one never happens."""
         self.boots = 0
+        self.must_renew = False
+        """``--restored`` is among its flags, until a start with it has come through."""
         self.runner = SimRunner(self)
         self.disk = self.empty_disk()
         self.backups: list[tuple[Disk, dict[Key, Run]]] = []
@@ -82,7 +84,7 @@ class SimNode:
 
     # ---------------------------------------------------------------- life and death
 
-    def boot(self, *, renew: bool = False) -> None:
+    def boot(self) -> None:
         self.life += 1
         self.booted = self.world.t
         self.up = True
@@ -93,12 +95,14 @@ class SimNode:
         self.held = False
         self.sending.start = self.start
         self.watch(self.sending)
+        self.world.oracle.boots(self)
         rng = Random(self.world.rng.random())
         self.core = self.world.make_core(self.name, self.start, rng, self.world.token)
         self.runner.connect()
-        if renew:
+        if self.must_renew:
             now = self.now()
             self.unit(lambda: self.core.renewal.renew(self.sending, self.receiving, now))
+            self.must_renew = False
             self.world.stats["renewed"] += 1
         self.to_wake: list[Subject] = []
         self.to_kill: Sequence[Key] = ()
@@ -229,11 +233,10 @@ class SimNode:
             self.take_notice(letter, now)
 
     def take(self, frame: Frame, now: Now) -> None:
-        self.world.oracle.hears(self, frame.frm, frame.clock)
         receiver = self.core.receiver
         work = self.unit(
             lambda: receiver.on_frame(
-                self.receiving, self.sending, frame, now, self.node, signed=self.world.signed
+                self.receiving, self.sending, frame, now, self.node(frame), signed=self.world.signed
             )
         )
         self.carry_out(work)
@@ -245,8 +248,9 @@ class SimNode:
         self.unit(lambda: self.receiving.accept([arrival], now))
         self.execute()
 
-    @property
-    def node(self) -> Node:
+    def node(self, frame: Frame) -> Node:
+        """The daemon's word on messages; what it is asked for, the core has heard."""
+        self.world.oracle.hears(self, frame.frm, frame.start, frame.clock)
         return Node(self.admit, self.handle)
 
     def admit(self, arrival: Arrival) -> Admission:
@@ -319,6 +323,7 @@ class SimNode:
 
     def hand_on(self, c: Command) -> None:
         self.world.crash_point(self, 0.03)
+        self.world.oracle.in_time(self, c.frm, c.id)
         seconds, outcome = _body.decode(c.body).data[:2]
         self.runner.start(c, float(seconds) if seconds != "endless" else None, outcome)
         self.world.crash_point(self)

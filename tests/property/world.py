@@ -178,9 +178,9 @@ class World:
                 node.skew += self.rng.uniform(-600, 600)
                 self.oracle.steps(node)
 
-    def rise(self, node: SimNode, *, renew: bool = False) -> None:
+    def rise(self, node: SimNode) -> None:
         if not node.up:
-            node.boot(renew=renew)
+            node.boot()
 
     def lose_disk(self, node: SimNode, how: str) -> None:
         """Wiped; or a backup is put back, and the operator says so."""
@@ -189,15 +189,15 @@ class World:
         self.stop(node, power=True)
         self.stats[f"{node.name} {how}"] += 1
         self.oracle.loses_disk(node, how)
-        renew = how == "restored" and bool(node.backups)
-        if renew:
+        node.must_renew = how == "restored" and bool(node.backups)
+        if node.must_renew:
             disk, runs = self.rng.choice(node.backups)
             node.disk, node.runner.runs = node.copied(disk, runs)
             self.oracle.loses_power(node)
         else:
             node.disk, node.runner.runs = node.empty_disk(), {}
         node.life += 1
-        self.at(self.rng.uniform(0.1, 30), lambda: self.rise(node, renew=renew))
+        self.at(self.rng.uniform(0.1, 30), lambda: self.rise(node))
 
     def nemesis(self) -> None:
         """Something goes wrong now and then."""
