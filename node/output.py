@@ -34,7 +34,11 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class Exit(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """An exit record as the runner writes it. Wall times; sizes in bytes, of what was kept."""
+    """An exit record as the runner writes it. Wall times; sizes in bytes, of what was kept.
+
+    ``max_rss_bytes`` is never less than the runner's own memory, about 11 MB: the system counts
+    what a process had before it became the command.
+    """
 
     exit_code: int | None = None
     signal: int | None = None

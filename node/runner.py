@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import json
 import os
+import pwd
 import selectors
 import signal
 import socket
@@ -254,8 +255,8 @@ def main(state: str, *words: str) -> int:
     if not settings["foreground"]:
         go_to_background()
     try:
-        os.chdir(os.path.expanduser("~"))
-    except OSError:
+        os.chdir(pwd.getpwuid(os.geteuid()).pw_dir)
+    except (KeyError, OSError):
         os.chdir("/")
     Runner(runs, listener, settings).serve()
     with contextlib.suppress(FileNotFoundError):  # it may have gone with the whole folder

@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import os
+import pwd
 import random
 import shutil
 import signal
@@ -126,7 +127,7 @@ async def test_a_command_finds_a_plain_world(daemon: Daemon) -> None:
     lines = out.splitlines()
     assert {"PATH", "HOME", "USER", "LANG", "SHELL", "STEWARD_FROM"} <= set(lines)
     assert {"PYTHONPATH", "PYTEST_CURRENT_TEST"}.isdisjoint(lines)
-    assert lines[-5:-2] == [os.path.expanduser("~"), "0", "0022"]
+    assert lines[-5:-2] == [pwd.getpwuid(os.geteuid()).pw_dir, "0", "0022"]
     blocked, ignored = (int(line.split()[1], 16) for line in lines[-2:])
     assert (blocked, ignored & 0x7FFFFFFF) == (0, 0)  # above: two that the C library keeps
 
