@@ -72,7 +72,7 @@ class FakeDaemon:
         self.calls: list[tuple[str, Params]] = []
         self.errors: list[Params] = []
         self.processes = [
-            {"name": "publish.ship1", "role": "publisher", "state": "running", "restarts": 0}
+            {"name": "publish.ship1", "role": "publisher", "state": "running", "since": 1.5e9}
         ]
         self.chunk_limit: int | None = None
         """So many chunks of output are answered; then the node is gone."""

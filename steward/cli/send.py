@@ -22,7 +22,12 @@ from steward.message import Kind, State, new_id
 @click.command(short_help="Have a command run on one or more nodes.")
 @click.argument("nodes", metavar="NODE[,NODE…]", shell_complete=complete_node)
 @click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="-- ARG…")
-@click.option("--kind", type=click.Choice([str(kind) for kind in Kind]), default="CommandACK")
+@click.option(
+    "--kind",
+    type=click.Choice([str(kind) for kind in Kind]),
+    default="CommandACK",
+    show_default=True,
+)
 @click.option("--method", default="ShellCommand", show_default=True)
 @click.option("--timeout", type=Duration(), help="How long to wait for a receipt.")
 @click.option("--retries", type=click.IntRange(min=0), help="Attempts; 0: until it expires.")
@@ -154,7 +159,6 @@ class Sending:
             self._show_output(message)
 
     def _show_output(self, message: dict[str, Any]) -> None:
-        result = message.get("result")
         heading = f"{message['toNode']}:\n"
         if self.several:
             sys.stdout.write(heading)
@@ -166,11 +170,13 @@ class Sending:
             if self.several and data and not data.endswith(b"\n"):
                 data += b"\n"
             output.sink(stream)(data, True)
-        exited = message["state"] == State.FAILED and result and result.get("exitCode") is not None
-        # A script gets the command's own stderr, byte for byte; the exit code is for people.
-        if exits.of_message(message) and (not exited or self.several or sys.stderr.isatty()):
-            tail = "" if exited else f" (message {message['id']})"
-            output.note(f"{message['toNode']}: {views.outcome(message)}{tail}")
+        told = exits.of_message(message) and views.outcome(message)
+        if told and message["state"] == State.FAILED and not message.get("reason"):
+            # A script gets the command's own stderr, byte for byte; its exit code is for people.
+            if self.several or sys.stderr.isatty():
+                output.note(f"{message['toNode']}: {told}")
+        elif told:
+            output.note(f"{message['toNode']}: {told} (message {message['id']})")
 
 
 def whole(message: Mapping[str, Any], name: str) -> bytes:

@@ -40,17 +40,19 @@ def size(value: float) -> str:
     return f"{value / 1024**power:.1f} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"
 
 
-def moment(text: str | None) -> datetime | None:
-    """An RFC 3339 time; None if there is none that can be read."""
+def moment(told: str | float | None) -> datetime | None:
+    """An RFC 3339 time, or seconds since 1970; None if there is none that can be read."""
     try:
-        return datetime.fromisoformat(text) if text else None
-    except ValueError:
+        if isinstance(told, int | float):
+            return datetime.fromtimestamp(told, UTC)
+        return datetime.fromisoformat(told) if told else None
+    except (ValueError, OverflowError, OSError):
         return None
 
 
-def ago(text: str | None, now: datetime) -> str:
+def ago(told: str | float | None, now: datetime) -> str:
     """How long ago a time was; in the future: ``in 5 min``."""
-    when = moment(text)
+    when = moment(told)
     if when is None:
         return ""
     past = round((now - when).total_seconds())

@@ -26,6 +26,16 @@ def test_a_failed_commands_streams_come_apart_and_it_exits_1(
     assert ran == (1, "out\n", "err\n")
 
 
+def test_a_reason_is_told_also_where_there_is_no_terminal(
+    daemon: FakeDaemon, steward: Steward
+) -> None:
+    daemon.outcomes["ship1"] = {"state": "failed", "reason": "no such program", "confirmed": True}
+    daemon.outcomes["ship1"]["result"] = {"exitCode": 127, "stdout": "", "stderr": ""}
+    ran = steward("send", "ship1", "--", "x")
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.startswith("steward: ship1: failed (exit 127): no such program (message ")
+
+
 def test_success_exits_0(daemon: FakeDaemon, steward: Steward) -> None:
     assert steward("send", "ship1", "--", "echo", "-n", "--", "x") == (0, "-- x", "")
 
