@@ -1,46 +1,144 @@
-"""What this node received: streams in, and commands from acceptance to their end."""
+"""What this node received: the SQL behind ``Receiving`` (``steward/handoff/ports.py``)."""
 
 from __future__ import annotations
 
-import enum
-from typing import NamedTuple
+from collections.abc import Sequence
 
-from steward.message import MessageId
+import msgspec
+
+from steward.frames import Verdict
+from steward.handoff.state import Arrival, InStream, Now
+from steward.inbox_commands import Command, Commands, Stage
+from steward.ledger import Shared
+from steward.message import Body, MessageId
 from steward.subjects import NodeName, Subject
 
+__all__ = ["Command", "Inbox", "Stage"]
 
-class Stage(enum.StrEnum):
-    """How far a command is on the node that runs it."""
+_body = msgspec.json.Decoder(Body)
+_ids = msgspec.msgpack.Decoder(dict[int, MessageId])
+_verdicts = msgspec.msgpack.Decoder(dict[int, Verdict])
+_pack = msgspec.msgpack.Encoder().encode
+_NEVER = -1e300
 
-    RECEIVED = "received"
-    STARTED = "started"
 
+class Inbox(Commands):
+    """``Receiving`` on SQLite; with it the execution of what was received."""
 
-class Command(NamedTuple):
-    """An accepted command that has not ended. Times are wall seconds on this node's clock."""
+    def __init__(self, shared: Shared) -> None:
+        super().__init__(shared)
+        self._queues: dict[tuple[str, str, str, str], int] = {}
 
-    n: int
-    """The store's own key of the row; grows in the order of acceptance."""
-    frm: NodeName
-    store: str
-    """The sender's store id."""
-    instance: str
-    """This store's id when it accepted the command."""
-    subject: Subject
-    seq: int
-    """0: of a NACK kind, from no stream."""
-    id: MessageId
-    expires: float | None
-    deadline: float | None
-    """The expiry on the sender's clock."""
-    parallel: bool
-    body: bytes
-    stage: Stage
-    cancelled: bool
-    """It was asked to stop while it ran."""
-    accepted: float
-    started: float | None
-    boot_id: str
-    """Of the boot in which it was started; empty before."""
-    ends_by: float | None
-    """When a started command has to be stopped (its method timeout)."""
+    def forget_caches(self) -> None:
+        """What is in memory may be of a transaction that was rolled back."""
+        self._queues.clear()
+
+    def in_stream(self, frm: NodeName, store: str, subject: Subject) -> InStream | None:
+        row = self.con.execute(
+            "SELECT last, last_id, base, ids, verdicts FROM in_stream"
+            " WHERE frm = ? AND store = ? AND subject = ?",
+            (frm, store, subject),
+        ).fetchone()
+        if row is None:
+            return None
+        last, last_id, base, ids, verdicts = row
+        return InStream(
+            frm=frm,
+            store=store,
+            subject=subject,
+            last=last,
+            last_id=last_id,
+            base=base,
+            ids=_ids.decode(ids),
+            verdicts=_verdicts.decode(verdicts),
+        )
+
+    def save_in_stream(self, stream: InStream) -> None:
+        self.con.execute(
+            "INSERT OR REPLACE INTO in_stream VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                stream.frm,
+                stream.store,
+                stream.subject,
+                stream.last,
+                stream.last_id,
+                stream.base,
+                _pack(stream.ids),
+                _pack(stream.verdicts),
+            ),
+        )
+
+    def known(self, ids: Sequence[MessageId]) -> frozenset[MessageId]:
+        if self.con.execute("SELECT 1 FROM known LIMIT 1").fetchone() is None:
+            return frozenset()
+        sql = "SELECT 1 FROM known WHERE id = ?"
+        return frozenset(id for id in ids if self.con.execute(sql, (id,)).fetchone())
+
+    def accept(self, arrivals: Sequence[Arrival], now: Now) -> None:
+        self.shared.check_intake()
+        rows = []
+        for a in arrivals:
+            if not a.seq and self._had(a):
+                continue
+            ahead = None
+            if a.deadline is not None:
+                ahead = _NEVER if a.expires is None else a.deadline - a.expires
+            parallel = _body.decode(a.body).parallel
+            at = (self._queue(a.frm, a.store, a.subject), a.seq, a.id)
+            free = parallel or not a.seq
+            rows.append((*at, a.expires, a.deadline, ahead, parallel, free, now.wall, a.body))
+        self.con.executemany(
+            "INSERT INTO command (queue, seq, id, expires, deadline, ahead, parallel, free, stage,"
+            " accepted_at, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'received', ?, ?)",
+            rows,
+        )
+
+    def _had(self, a: Arrival) -> bool:
+        """A NACK kind has no stream that would tell a repetition."""
+        sql = (
+            "SELECT EXISTS (SELECT 1 FROM command JOIN queue ON key = queue"
+            " WHERE id = ?1 AND frm = ?2 AND seq = 0)"
+            " OR EXISTS (SELECT 1 FROM run WHERE id = ?1 AND frm = ?2)"
+        )
+        return bool(self.con.execute(sql, (a.id, a.frm)).fetchone()[0])
+
+    def _queue(self, frm: NodeName, store: str, subject: Subject) -> int:
+        queue = (frm, store, self.shared.identity.store_id, subject)
+        key = self._queues.get(queue)
+        if key is None:
+            self.con.execute(
+                "INSERT OR IGNORE INTO queue (frm, store, instance, subject) VALUES (?, ?, ?, ?)",
+                queue,
+            )
+            (key,) = self.con.execute(
+                "SELECT key FROM queue WHERE frm = ? AND store = ? AND instance = ?"
+                " AND subject = ?",
+                queue,
+            ).fetchone()
+            self._queues[queue] = key
+        assert key is not None
+        return key
+
+    def void(self, frm: NodeName, store: str, subject: Subject, seq: int) -> bool:
+        gone = self.con.execute(
+            "DELETE FROM command WHERE queue = ? AND seq = ? AND seq > 0 AND stage = 'received'",
+            (self._queue(frm, store, subject), seq),
+        )
+        return gone.rowcount > 0
+
+    def reckon(self, frm: NodeName, ahead: float) -> None:
+        self.con.execute(
+            "UPDATE command SET ahead = :ahead,"
+            " expires = min(coalesce(expires, deadline - :ahead), deadline - :ahead)"
+            " WHERE stage = 'received' AND deadline IS NOT NULL AND ahead < :ahead"
+            " AND queue IN (SELECT key FROM queue WHERE frm = :frm)",
+            {"ahead": ahead, "frm": frm},
+        )
+
+    def renew(self, now: Now) -> None:
+        for ids, verdicts in self.con.execute("SELECT ids, verdicts FROM in_stream").fetchall():
+            refused = _verdicts.decode(verdicts)
+            accepted = [(id,) for seq, id in _ids.decode(ids).items() if seq not in refused]
+            self.con.executemany("INSERT OR IGNORE INTO known VALUES (?)", accepted)
+        self.con.execute("DELETE FROM in_stream")
+        self.con.execute("DELETE FROM command WHERE stage = 'received'")

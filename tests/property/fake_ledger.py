@@ -336,7 +336,7 @@ class FakeSending:
         row.outcome = outcome
         return True
 
-    def running(self, about: MessageId, frm: NodeName, now: Now) -> bool:
+    def running(self, about: MessageId, frm: NodeName, started: float, now: Now) -> bool:
         row = self.rows.get(about)
         if row is None or row.message.to != frm or row.message.kind is not Kind.COMMAND_ACK:
             return False

@@ -1,0 +1,75 @@
+"""What outbox, inbox and records share: one connection, the store's identity, what was touched."""
+
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+import time
+from collections.abc import Callable
+
+from steward.message import Kind
+from steward.subjects import NodeName, Subject
+
+HIDDEN = frozenset({"Result", "Cancel", "ErrorLog", "Running", "SayHello"})
+"""The machinery's own methods: not listed and not journaled unless somebody asks for them."""
+
+
+@dataclasses.dataclass
+class Touched:
+    """What a commit changed: message ids, names of nodes, how many errors were recorded."""
+
+    messages: set[str] = dataclasses.field(default_factory=set)
+    nodes: set[str] = dataclasses.field(default_factory=set)
+    errors: int = 0
+    units: int = 0
+    """How many units of work the commit took together."""
+
+    def __bool__(self) -> bool:
+        return bool(self.messages or self.nodes or self.errors)
+
+    def add(self, other: Touched) -> None:
+        self.messages |= other.messages
+        self.nodes |= other.nodes
+        self.errors += other.errors
+        self.units += other.units
+
+
+@dataclasses.dataclass
+class Identity:
+    """Whose store this is, and for how long it has been."""
+
+    node: NodeName
+    store_id: str
+    start: str
+    """Random, of this start of the daemon."""
+    first_n: int = 1
+    """Messages from here on were accepted during this start."""
+
+
+@dataclasses.dataclass
+class Shared:
+    """One connection and what hangs on it. Used in that connection's thread alone."""
+
+    con: sqlite3.Connection
+    identity: Identity
+    check_intake: Callable[[], None] = lambda: None
+    """Raises StoreFull while nothing new may be taken in."""
+    wall: Callable[[], float] = time.time
+    touched: Touched = dataclasses.field(default_factory=Touched)
+
+
+@dataclasses.dataclass(slots=True)
+class Lane:
+    """The queue of one subject."""
+
+    key: int
+    subject: Subject
+    node: NodeName
+    kind: Kind
+    method: str
+    hidden: bool
+    first_try: float | None
+
+    @property
+    def is_command(self) -> bool:
+        return self.kind.is_command

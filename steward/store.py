@@ -1,0 +1,320 @@
+"""The store: one writer that commits together what has queued up, and a reader beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import sqlite3
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+
+from steward import store_file
+from steward.errors import StoreDamaged
+from steward.ledger import Identity, Shared, Touched
+from steward.room import MIB, Room
+from steward.subjects import NodeName, Subject
+from steward.tables import Clock, Tables
+
+__all__ = ["Clock", "Store", "Tables", "Touched"]
+
+MOST_UNITS = 512
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+Listener = Callable[[Touched], None]
+
+
+class _Unit:
+    """A unit of work that waits for its turn, and what came of it."""
+
+    __slots__ = ("error", "fn", "future", "result")
+
+    def __init__(self, fn: Callable[[Tables], Any], future: asyncio.Future[Any]) -> None:
+        self.fn = fn
+        self.future = future
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def deliver(self) -> None:
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+class _Lost(Exception):
+    """A unit's error has cost the whole transaction."""
+
+    def __init__(self, unit: _Unit, error: BaseException) -> None:
+        super().__init__(str(error))
+        self.unit = unit
+        self.error = error
+
+
+class _Connection(aiosqlite.Connection):
+    """A connection that runs whole functions in its thread: one hop for a batch."""
+
+    def hop(self, fn: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._tx.put_nowait((future, lambda: fn(self._conn)))
+        return future
+
+
+async def _connected(connect: Callable[[], sqlite3.Connection]) -> _Connection:
+    connection = _Connection(connect, iter_chunk_size=64)
+    await connection
+    return connection
+
+
+class Store:
+    """The state folder's database. Make it with :meth:`open`; ``close`` it in a ``finally``.
+
+    A unit of work is a plain function ``fn(tables)`` without await. All units that wait are
+    committed together; one that raises is rolled back alone. A unit is run again if its transaction
+    was lost, so it changes nothing but the tables and hints.
+    """
+
+    def __init__(self, folder: Path, node: NodeName, room: Room) -> None:
+        self.folder = folder
+        self.path = folder / "steward.db"
+        self.room = room
+        self.clock = Clock()
+        self.identity = Identity(node, "", secrets.token_hex(8))
+        self.damaged: Path | None = None
+        """Where a damaged file was moved to at this start; the store id is a new one."""
+        self.commits = 0
+        self.units = 0
+        """Units of work committed so far; ``units / commits`` is the mean batch."""
+        self._listeners: list[Listener] = []
+        self._waiting: deque[_Unit] = deque()
+        self._busy = False
+        self._closing = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._lock = -1
+        self._writer: _Connection | None = None
+        self._reader: _Connection | None = None
+        self._tables: Tables | None = None
+        self._view: Tables | None = None
+
+    @property
+    def store_id(self) -> str:
+        """This database's random id."""
+        return self.identity.store_id
+
+    @property
+    def start(self) -> str:
+        """This start's random id."""
+        return self.identity.start
+
+    # ---------------------------------------------------------------- life
+
+    @classmethod
+    async def open(
+        cls,
+        folder: Path,
+        node: NodeName,
+        *,
+        min_free: int = 256 * MIB,
+        ballast: int = 16 * MIB,
+        max_page_count: int = 0,
+    ) -> Store:
+        """Open or make the folder's store, and own the folder until ``close``.
+
+        ``min_free``, ``ballast``: bytes, see Room. ``max_page_count``: bound on the file, 0: none.
+        Raises StateFolderInUse (another daemon has it, or it is another node's), StoreDamaged (a
+        file that cannot be used, and isn't broken either), OSError.
+        """
+        os.makedirs(folder, mode=0o750, exist_ok=True)
+        room = Room(folder, min_free=min_free, ballast=ballast)
+        store = cls(folder, node, room)
+        store._lock = store_file.own(folder)
+        try:
+            await store._connect()
+            await store.limit_pages(max_page_count)
+        except BaseException:
+            await store.close()
+            raise
+        return store
+
+    async def _connect(self) -> None:
+        def connect() -> sqlite3.Connection:
+            return store_file.connect_writer(self.path, self.identity.node)
+
+        try:
+            self._writer = await _connected(connect)
+        except sqlite3.DatabaseError as error:
+            if not store_file.is_damaged(error):
+                hint = "look at its owner, its mode and its disk"
+                raise StoreDamaged(f"{self.path} cannot be opened: {error}", hint) from None
+            self.damaged = store_file.move_aside(self.path)
+            _log.error("the database was damaged: kept as %s, a new one is made", self.damaged)
+            self._writer = await _connected(connect)
+        self._tables = await self._writer.hop(self._prepare)
+        self._reader = await _connected(lambda: store_file.connect_reader(self.path))
+        self._view = await self._reader.hop(
+            lambda con: Tables(Shared(con, Identity(self.identity.node, "", self.start)))
+        )
+
+    def _prepare(self, con: sqlite3.Connection) -> Tables:
+        store_id, steady = con.execute("SELECT store_id, steady FROM meta").fetchone()
+        self.identity.store_id = store_id
+        self.clock.continue_from(steady)
+        tables = Tables(Shared(con, self.identity, self.room.check))
+        self.identity.first_n = tables.outbox.next_n(0)
+        self.room.look(con)
+        return tables
+
+    async def close(self) -> None:
+        """Commit what waits, close the file and let go of the folder. May be called twice."""
+        self._closing = True
+        await self._idle.wait()
+        readers, self._reader, self._writer = (self._reader, self._writer), None, None
+        for connection in readers:
+            if connection is not None:
+                await connection.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    async def limit_pages(self, pages: int) -> None:
+        """Bound the file to this many pages; 0: no bound."""
+        self.room.pages = pages
+        await self._open(self._writer).hop(lambda con: self.room.look(con))
+
+    def on_commit(self, listener: Listener) -> None:
+        """Call ``listener`` on the loop after each commit."""
+        self._listeners.append(listener)
+
+    def bytes(self) -> int:
+        """Size of the database on disk, its log included."""
+        files = self.folder.glob("steward.db*")
+        return sum(file.stat().st_size for file in files)
+
+    def open_in_lane(self, subject: Subject) -> int:
+        """How many of the lane's messages have no end yet, as of about now."""
+        return 0 if self._tables is None else self._tables.outbox.open_in_lane(subject)
+
+    # ---------------------------------------------------------------- work
+
+    async def write(self, fn: Callable[[Tables], T]) -> T:
+        """Run a unit of work; returns what it returned once that is committed.
+
+        Raises what ``fn`` raises, StoreFull, StoreDamaged once closed, sqlite3.Error. Cancelled
+        while it waits its turn it isn't run; later it is committed or not, whoever listens.
+        """
+        self._open(self._writer)
+        loop = asyncio.get_running_loop()
+        unit = _Unit(fn, loop.create_future())
+        self._waiting.append(unit)
+        if not self._busy:
+            self._busy = True
+            self._idle.clear()
+            loop.call_soon(self._next_batch)
+        result: T = await unit.future
+        return result
+
+    async def read(self, fn: Callable[[Tables], T]) -> T:
+        """Run ``fn`` on a consistent view of what is committed. Raises what it raises."""
+        return await self._open(self._reader).hop(lambda con: self._look(con, fn))
+
+    def _look(self, con: sqlite3.Connection, fn: Callable[[Tables], T]) -> T:
+        assert self._view is not None
+        con.execute("BEGIN")
+        try:
+            self._view.forget_caches()
+            return fn(self._view)
+        finally:
+            con.execute("COMMIT")
+
+    def _open(self, connection: _Connection | None) -> _Connection:
+        if self._closing or connection is None:
+            raise StoreDamaged("the store is closed", "the daemon is stopping: start it again")
+        return connection
+
+    def _next_batch(self) -> None:
+        units: list[_Unit] = []
+        while self._waiting and len(units) < MOST_UNITS:
+            unit = self._waiting.popleft()
+            if not unit.future.cancelled():
+                units.append(unit)
+        if not units or self._writer is None:
+            self._busy = False
+            self._idle.set()
+            return
+        committed = self._writer.hop(lambda con: self._commit(con, units))
+        committed.add_done_callback(lambda future: self._deliver(future, units))
+
+    def _deliver(self, committed: asyncio.Future[Touched], units: list[_Unit]) -> None:
+        error = committed.exception()
+        for unit in units:
+            unit.error = unit.error or error
+            unit.deliver()
+        if error is None:
+            self.commits += 1
+            self.units += len(units)
+            for listener in self._listeners:
+                listener(committed.result())
+        self._next_batch()
+
+    # ---------------------------------------------------------------- in the writer's thread
+
+    def _commit(self, con: sqlite3.Connection, units: list[_Unit]) -> Touched:
+        """Commit all units that don't fail by themselves. Raises if none can be committed."""
+        self.room.look(con)
+        left = list(units)
+        while True:
+            try:
+                return self._transaction(con, left)
+            except _Lost as lost:
+                self._undo(con)
+                if store_file.is_full(lost.error):
+                    if self.room.release():
+                        continue
+                    lost.error = self.room.full()
+                lost.unit.error = lost.error
+                left.remove(lost.unit)
+            except sqlite3.Error as error:
+                self._undo(con)
+                if not store_file.is_full(error):
+                    raise
+                if not self.room.release():
+                    raise self.room.full() from error
+
+    def _transaction(self, con: sqlite3.Connection, units: list[_Unit]) -> Touched:
+        tables = self._tables
+        assert tables is not None
+        touched = Touched(units=len(units))
+        con.execute("BEGIN IMMEDIATE")
+        for unit in units:
+            con.execute("SAVEPOINT unit")
+            tables.begin()
+            try:
+                unit.error, unit.result = None, unit.fn(tables)
+                tables.end()
+                con.execute("RELEASE unit")
+                touched.add(tables.touched)
+            except BaseException as error:
+                if not con.in_transaction or store_file.is_full(error):
+                    raise _Lost(unit, error) from error
+                con.execute("ROLLBACK TO unit")
+                con.execute("RELEASE unit")
+                tables.forget_caches()
+                unit.error = error
+        now = self.clock.now()
+        con.execute("UPDATE meta SET steady = ?, wall = max(wall, ?)", (now.steady, now.wall))
+        con.execute("COMMIT")
+        return touched
+
+    def _undo(self, con: sqlite3.Connection) -> None:
+        if con.in_transaction:
+            con.execute("ROLLBACK")
+        assert self._tables is not None
+        self._tables.forget_caches()
