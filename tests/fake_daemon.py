@@ -6,9 +6,7 @@ It runs commands for seen nodes at once, in this process; what is for others wai
 from __future__ import annotations
 
 import asyncio
-import base64
 import fnmatch
-import hashlib
 import subprocess
 import threading
 from datetime import UTC, datetime
@@ -20,6 +18,7 @@ from steward.control.address import SOCKET_NAME, Caller
 from steward.control.server import ControlServer
 from steward.errors import StewardError, UnknownId
 from steward.message import FIELDS, OPEN, Defaults, Kind, check, new_id
+from tests.fake_results import STATUS, field, result
 
 COMMANDS = frozenset({Kind.COMMAND_ACK, Kind.COMMAND_NACK})
 METHODS = {
@@ -28,7 +27,6 @@ METHODS = {
     "ListProcesses": COMMANDS,
     "TextLogging": frozenset({Kind.EVENT_ACK, Kind.EVENT_NACK}),
 }
-WHOLE = 64 * 1024
 Params = dict[str, Any]
 
 
@@ -40,13 +38,6 @@ class Changed(NamedTuple):
 
 def stamp() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def field(name: str, data: bytes) -> Params:
-    try:
-        return {name: data.decode()}
-    except UnicodeDecodeError:
-        return {f"{name}B64": base64.b64encode(data).decode()}
 
 
 class FakeDaemon:
@@ -142,21 +133,7 @@ class FakeDaemon:
     # What the daemon is asked.
 
     def do_status(self, params: Params) -> Params:
-        return {
-            "node": "central",
-            "central": "central",
-            "version": "0.1.0",
-            "uptime": 3700,
-            "broker": {"address": "nats://127.0.0.1:4222", "connected": True, "rtt": 0.0004},
-            "queue": {"queued": 2, "sent": 0, "delivered": 1, "running": 0},
-            "nodes": {"online": 4, "offline": 0},
-            "newErrors": 1,
-            "intake": {"open": True, "reason": ""},
-            "store": {"bytes": 5000, "freeBytes": 10**10},
-            "alarms": ["the clock is wrong"],
-            "trusted": False,
-            "processes": 7,
-        }
+        return STATUS
 
     def do_resolve(self, params: Params) -> Params:
         nodes: list[str] = []
@@ -221,24 +198,10 @@ class FakeDaemon:
         if method == "ReadRun":
             return self._chunk(*data)
         if method == "ListProcesses":
-            return self._result(b'{"processes": [{"name": "remote", "state": "running"}]}', b"", 0)
+            return result(b'{"processes": [{"name": "remote", "state": "running"}]}', b"", 0)
         ran = await asyncio.to_thread(subprocess.run, data, capture_output=True, check=False)
         self.outputs[id, "stdout"], self.outputs[id, "stderr"] = ran.stdout, ran.stderr
-        return self._result(ran.stdout, ran.stderr, ran.returncode)
-
-    def _result(self, stdout: bytes, stderr: bytes, exit_code: int) -> Params:
-        result: Params = {"exitCode": exit_code, "signal": None, "cpuSeconds": 0.01}
-        fits = len(stdout) + len(stderr) <= WHOLE
-        for name, data in (("stdout", stdout), ("stderr", stderr)):
-            head, tail = (data, b"") if fits else (data[: WHOLE // 4], data[-WHOLE // 4 :])
-            cut = len(data) - len(head) - len(tail)
-            if cut <= 0:
-                head, tail, cut = data, b"", 0
-            result |= field(name, head) | field(f"{name}Tail", tail)
-            result |= {f"{name}Size": len(data), f"{name}Cut": cut}
-            result[f"{name}Sha256"] = hashlib.sha256(data).hexdigest()
-        state = "failed" if exit_code else "succeeded"
-        return {"state": state, "confirmed": True, "result": result}
+        return result(ran.stdout, ran.stderr, ran.returncode)
 
     def _chunk(self, id: str, stream: str, offset: str, limit: str) -> Params:
         if self.chunk_limit is not None:

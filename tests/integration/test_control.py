@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import socket
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from steward.control import protocol
 from steward.control.address import SOCKET_NAME, Caller
@@ -29,59 +25,13 @@ from steward.errors import (
     StewardError,
     UnknownId,
 )
+from tests.fake_handlers import Daemon
 
 
 class Changed(NamedTuple):
     messages: frozenset[str] = frozenset()
     nodes: frozenset[str] = frozenset()
     errors: int = 0
-
-
-class Daemon:
-    """Handlers in memory, and what they saw."""
-
-    def __init__(self) -> None:
-        self.callers: list[Caller] = []
-        self.gate = asyncio.Event()
-        self.under_way = 0
-        self.most_under_way = 0
-
-    def handlers(self) -> dict[str, Any]:
-        return {
-            "echo": self.echo,
-            "message": self.message,
-            "full": self.full,
-            "bug": self.bug,
-            "slow": self.slow,
-            "typed": self.typed,
-            "unserializable": self.unserializable,
-        }
-
-    async def echo(self, params: dict[str, Any], caller: Caller) -> object:
-        self.callers.append(caller)
-        return params
-
-    async def message(self, params: dict[str, Any], caller: Caller) -> object:
-        raise UnknownId(f"no message {params['id']}", "steward messages ls")
-
-    async def full(self, params: dict[str, Any], caller: Caller) -> object:
-        raise QueueFull("full", "wait")
-
-    async def bug(self, params: dict[str, Any], caller: Caller) -> object:
-        raise KeyError("nothing")
-
-    async def slow(self, params: dict[str, Any], caller: Caller) -> object:
-        self.under_way += 1
-        self.most_under_way = max(self.most_under_way, self.under_way)
-        await self.gate.wait()
-        self.under_way -= 1
-        return "done"
-
-    async def typed(self, params: dict[str, Any], caller: Caller) -> object:
-        return msgspec.convert(params, dict[str, int])
-
-    async def unserializable(self, params: dict[str, Any], caller: Caller) -> object:
-        return object()
 
 
 @pytest.fixture
@@ -93,19 +43,6 @@ def daemon() -> Daemon:
 async def server(tmp_path: Path, daemon: Daemon) -> AsyncIterator[ControlServer]:
     async with ControlServer(tmp_path / SOCKET_NAME, daemon.handlers()) as server:
         yield server
-
-
-async def say(path: Path, *lines: bytes, answers: int) -> list[dict[str, Any]]:
-    """Write raw bytes, and read so many answers."""
-    reader, writer = await asyncio.open_unix_connection(str(path), limit=protocol.MAX_LINE)
-    try:
-        writer.write(b"".join(lines))
-        await writer.drain()
-        async with asyncio.timeout(20):
-            return [json.loads(await reader.readline()) for _ in range(answers)]
-    finally:
-        writer.close()
-        await writer.wait_closed()
 
 
 async def test_a_call_is_answered_and_the_callers_uid_is_known(
@@ -209,64 +146,6 @@ async def test_one_connection_has_only_so_many_requests_under_way(
         assert daemon.most_under_way == AT_ONCE
 
 
-GARBAGE = [
-    (b"\x00\xff\xfe\n", protocol.PARSE_ERROR),
-    (b"{\n", protocol.PARSE_ERROR),
-    (b"[" * 5000 + b"\n", protocol.PARSE_ERROR),
-    (b"[]\n", protocol.INVALID_REQUEST),
-    (b"17\n", protocol.INVALID_REQUEST),
-    (b'{"jsonrpc":"1.0","id":1,"method":"echo"}\n', protocol.INVALID_REQUEST),
-    (b'{"jsonrpc":"2.0","id":[],"method":"echo"}\n', protocol.INVALID_REQUEST),
-    (b'{"jsonrpc":"2.0","id":1,"method":7}\n', protocol.INVALID_REQUEST),
-    (b'{"jsonrpc":"2.0","id":1,"method":"echo","params":[1]}\n', protocol.INVALID_PARAMS),
-    (b'{"jsonrpc":"2.0","id":1,"method":"nothing"}\n', protocol.METHOD_NOT_FOUND),
-    (b'{"jsonrpc":"2.0","id":1,"method":"watch","params":{"topics":["x"]}}\n', -32000),
-]
-
-
-@pytest.mark.parametrize(("garbage", "code"), GARBAGE)
-async def test_garbage_is_answered_and_the_connection_lives(
-    server: ControlServer, garbage: bytes, code: int
-) -> None:
-    good = b'{"jsonrpc":"2.0","id":"e","method":"echo","params":{"a":1}}\n'
-    wrong, right = sorted(
-        await say(server.path, b"\n  \n", garbage, good, answers=2), key=lambda a: "result" in a
-    )
-    assert wrong["error"]["code"] == code
-    assert set(wrong["error"]["data"]) == {"code", "hint", "exitStatus"}
-    assert right == {"jsonrpc": "2.0", "id": "e", "result": {"a": 1}}
-
-
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(noise=st.lists(st.binary(max_size=200), max_size=5))
-def test_no_bytes_end_the_server(tmp_path: Path, noise: list[bytes]) -> None:
-    async def run() -> None:
-        async with ControlServer(tmp_path / SOCKET_NAME, Daemon().handlers()) as server:
-            _reader, writer = await asyncio.open_unix_connection(str(server.path))
-            writer.write(b"\n".join(noise))
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
-            async with ControlClient(tmp_path) as client:
-                assert await client.call("echo", a=1) == {"a": 1}
-
-    asyncio.run(run())
-
-
-async def test_a_line_too_long_is_answered_and_what_follows_is_heard(
-    server: ControlServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, daemon: Daemon
-) -> None:
-    monkeypatch.setattr(protocol, "MAX_LINE", 100_000)
-    (tmp_path / "small").mkdir()
-    async with ControlServer(tmp_path / "small" / SOCKET_NAME, daemon.handlers()) as small:
-        good = b'{"jsonrpc":"2.0","id":1,"method":"echo"}\n'
-        long, right = await say(small.path, b"x" * 1_000_000 + b"\n", good, answers=2)
-        assert "more than 100,000 bytes" in long["error"]["message"]
-        assert right["result"] == {}
-
-
 async def test_a_long_line_within_the_bound_is_taken(server: ControlServer) -> None:
     async with ControlClient(server.path.parent) as client:
         big = "x" * (20 * 1024 * 1024)
@@ -281,15 +160,6 @@ async def test_a_last_line_without_its_newline_is_answered_after_the_half_close(
     writer.write_eof()
     assert json.loads(await reader.read())["result"] == {}
     writer.close()
-
-
-async def test_a_notification_is_carried_out_and_not_answered(
-    server: ControlServer, daemon: Daemon
-) -> None:
-    lines = b'{"jsonrpc":"2.0","method":"echo"}\n{"jsonrpc":"2.0","id":5,"method":"echo"}\n'
-    (answer,) = await say(server.path, lines, answers=1)
-    assert answer["id"] == 5
-    assert len(daemon.callers) == 2
 
 
 async def test_watchers_are_told_of_their_topics_and_not_too_often(server: ControlServer) -> None:
