@@ -1,0 +1,238 @@
+"""A daemon that is a dictionary: what the control socket answers, without a daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from steward.errors import NoDaemon, StewardError, UnknownId
+from tui.times import Clock
+
+NOON = datetime(2026, 3, 14, 12, 0, 0, tzinfo=UTC).timestamp()
+
+
+def stamp(wall: float) -> str:
+    """RFC 3339, as the daemon writes it."""
+    moment = datetime.fromtimestamp(wall, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+@dataclass
+class FakeNote:
+    """A notification."""
+
+    params: dict[str, Any]
+
+
+@dataclass
+class FakeDaemon:
+    """Holds a world, answers from it, records what was asked, and can die and come back."""
+
+    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    status: dict[str, Any] = field(default_factory=dict)
+    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    alive: bool = True
+    now: float = NOON
+    _notes: asyncio.Queue[FakeNote | None] = field(default_factory=asyncio.Queue)
+
+    @property
+    def clock(self) -> Clock:
+        """A clock that stands at the world's time, in UTC."""
+        return Clock(lambda: self.now, UTC)
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[FakeDaemon]:
+        """What the link calls to reach it."""
+        if not self.alive:
+            raise NoDaemon("no daemon answers at /run/steward.sock", "start one with: steward node")
+        self._notes = asyncio.Queue()
+        yield self
+
+    async def notifications(self) -> AsyncIterator[FakeNote]:
+        """What :meth:`tell` was given; NoDaemon after :meth:`die`."""
+        while (note := await self._notes.get()) is not None:
+            yield note
+        raise NoDaemon("the daemon is gone", "start it again; what it accepted is kept")
+
+    def tell(self, **params: Any) -> None:
+        """Notify whoever watches."""
+        self._notes.put_nowait(FakeNote({"messages": [], "nodes": [], "errors": 0} | params))
+
+    def die(self) -> None:
+        """As if killed."""
+        self.alive = False
+        self._notes.put_nowait(None)
+
+    def asked_for(self, method: str) -> list[dict[str, Any]]:
+        """The parameters of every call of ``method``."""
+        return [params for name, params in self.asked if name == method]
+
+    async def call(self, method: str, /, **params: Any) -> Any:
+        """Answer."""
+        if not self.alive:
+            raise NoDaemon("the daemon is gone", "start it again; what it accepted is kept")
+        self.asked.append((method, params))
+        await asyncio.sleep(0)
+        return getattr(self, "on_" + method)(**params)
+
+    def on_status(self) -> dict[str, Any]:
+        counts: dict[str, int] = {}
+        for node in self.nodes.values():
+            counts[node["state"]] = counts.get(node["state"], 0) + 1
+        queue = {
+            state: sum(m["state"] == state for m in self.messages)
+            for state in ("queued", "sent", "delivered", "running")
+        }
+        return {
+            "node": "central",
+            "central": "central",
+            "version": "0.1.0",
+            "storeId": "5e1f",
+            "start": "a1",
+            "uptime": 86400.0,
+            "wall": self.now,
+            "broker": {"address": "nats://127.0.0.1:4222", "connected": True, "rtt": 0.0012},
+            "queue": queue,
+            "nodes": counts,
+            "newErrors": sum(e["count"] for e in self.errors),
+            "intake": {"open": True, "reason": None},
+            "alarms": [],
+            "trusted": False,
+        } | self.status
+
+    def on_watch(self, topics: list[str]) -> dict[str, Any]:
+        return {"watching": topics}
+
+    def on_nodes(self) -> dict[str, Any]:
+        return {"nodes": list(self.nodes.values())}
+
+    def on_node(self, name: str) -> dict[str, Any]:
+        if name not in self.nodes:
+            raise UnknownId(f"no node {name}", "see steward nodes ls")
+        processes = [
+            {"name": f"publisher {name}.CommandACK.ShellCommand", "state": "running"},
+            {"name": "subscriber Result", "state": "waiting"},
+        ]
+        return self.nodes[name] | {"processes": processes, "alarms": []}
+
+    def on_messages(self, limit: int = 100, cursor: str | None = None, **kept: Any) -> Any:
+        found = [m for m in self.messages if self._wanted(m, **kept)]
+        at = int(cursor or 0)
+        page = found[at : at + limit]
+        more = str(at + limit) if at + limit < len(found) else None
+        return {"messages": page, "cursor": more, "total": len(found)}
+
+    def _wanted(
+        self,
+        message: dict[str, Any],
+        state: list[str] | None = None,
+        node: list[str] | None = None,
+        method: list[str] | None = None,
+        job: str = "",
+        text: str = "",
+        problems: bool = False,
+    ) -> bool:
+        return (
+            (not state or message["state"] in state)
+            and (not node or message["toNode"] in node)
+            and (not method or message["method"] in method)
+            and (not job or message.get("job") == job)
+            and (not text or text in str(message).lower())
+            and (not problems or message["state"] in ("failed", "expired", "undelivered"))
+        )
+
+    def on_message(self, id: str) -> dict[str, Any]:
+        for message in self.messages:
+            if message["id"] == id:
+                return message
+        raise UnknownId(f"no message {id}", "see steward messages ls")
+
+    def on_errors(self, limit: int = 100, cursor: str | None = None, **kept: Any) -> Any:
+        found = [e for e in self.errors if kept.get("node") in (None, e["node"])]
+        at = int(cursor or 0)
+        more = str(at + limit) if at + limit < len(found) else None
+        return {"errors": found[at : at + limit], "cursor": more}
+
+    def on_resolve(self, targets: list[str]) -> dict[str, Any]:
+        nodes: list[str] = []
+        unseen: list[str] = []
+        nothing: list[str] = []
+        for target in targets:
+            hits = sorted(fnmatch.filter(self.nodes, target))
+            if "=" in target:
+                key, _, value = target.partition("=")
+                hits = [n for n, row in self.nodes.items() if row["labels"].get(key) == value]
+            if hits:
+                nodes += hits
+            elif any(sign in target for sign in "*=@"):
+                nothing.append(target)
+            else:
+                unseen.append(target)
+        return {"nodes": list(dict.fromkeys(nodes)), "unseen": unseen, "nothing": nothing}
+
+    def on_submit(self, messages: list[dict[str, Any]], job: str | None = None) -> Any:
+        accepted, refused = [], []
+        for index, message in enumerate(messages):
+            if message["data"][:1] == ["refuse-me"]:
+                refused.append(
+                    {"index": index, "code": "queue_full", "text": "queue full", "hint": "wait"}
+                )
+                continue
+            id = f"new-{len(self.messages)}"
+            fresh = dict(message, id=id, fromNode="central", state="queued", attempts=0, job=job)
+            fresh |= {"times": {"accepted": stamp(self.now)}, "confirmed": False}
+            self.messages.insert(0, fresh)
+            accepted.append({"index": index, "id": id})
+        self.tell(messages=[one["id"] for one in accepted])
+        return {"accepted": accepted, "refused": refused}
+
+    def on_cancel(self, ids: list[str]) -> dict[str, Any]:
+        for id in ids:
+            self.on_message(id).update(state="cancelled", confirmed=True)
+        return {"results": [{"id": id, "state": "cancelled", "note": ""} for id in ids]}
+
+    def on_retry(self, ids: list[str]) -> dict[str, Any]:
+        results = []
+        for id in ids:
+            again = dict(self.on_message(id), id=id + "-again", state="queued", retryOf=id)
+            self.messages.insert(0, again)
+            results.append({"id": id, "newId": again["id"]})
+        return {"results": results}
+
+    def on_hold(self, nodes: list[str] | None = None, all: bool = False) -> dict[str, Any]:
+        return self._set_held(nodes, True)
+
+    def on_release(self, nodes: list[str] | None = None, all: bool = False) -> dict[str, Any]:
+        return self._set_held(nodes, False)
+
+    def _set_held(self, nodes: list[str] | None, held: bool) -> dict[str, Any]:
+        names = list(self.nodes) if nodes is None else nodes
+        for name in names:
+            self.nodes[name]["held"] = held
+        self.tell(nodes=names)
+        return {"nodes": names, "messages": 0}
+
+    def on_clear(self, nodes: list[str]) -> dict[str, Any]:
+        count = 0
+        for message in self.messages:
+            if message["toNode"] in nodes and message["state"] in ("queued", "sent", "delivered"):
+                message.update(state="cancelled", confirmed=True)
+                count += 1
+        return {"nodes": nodes, "messages": count}
+
+
+class Refusing(FakeDaemon):
+    """Answers every question that isn't about itself with an error."""
+
+    async def call(self, method: str, /, **params: Any) -> Any:
+        """Answer, or refuse."""
+        if method in ("status", "watch"):
+            return await super().call(method, **params)
+        raise StewardError("the store is damaged [/oops]", "see steward doctor")

@@ -1,0 +1,137 @@
+"""The link: reads what is wanted, only when it changed, and comes back when the daemon does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from steward.errors import NoDaemon
+from tests.console.fake import FakeDaemon, Refusing
+from tests.console.world import fleet, node
+from tui import events
+from tui.board import Board
+from tui.link import FEW, MIN_GAP, Link, Query, Wants
+
+
+class Heard:
+    """What a link told, folded into a board."""
+
+    def __init__(self) -> None:
+        self.events: list[events.Heard] = []
+        self.board = Board()
+
+    def tell(self, event: events.Heard) -> None:
+        self.events.append(event)
+        self.board.fold(event)
+
+
+@asynccontextmanager
+async def linked(daemon: FakeDaemon, wants: Wants) -> AsyncIterator[tuple[Link, Heard]]:
+    heard = Heard()
+    link = Link(daemon.connect, heard.tell)
+    link.want(wants)
+    task = asyncio.create_task(link.run(), name="link under test")
+    try:
+        yield link, heard
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def until(reached: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not reached():
+            await asyncio.sleep(0.01)
+
+
+async def test_it_reads_what_is_wanted_and_nothing_else() -> None:
+    daemon = fleet()
+    async with linked(daemon, Wants(nodes=True)) as (_link, heard):
+        await until(lambda: heard.board.nodes_read)
+    assert {name for name, _ in daemon.asked} == {"status", "watch", "nodes"}
+
+
+async def test_a_changed_node_is_read_alone() -> None:
+    daemon = fleet()
+    async with linked(daemon, Wants(nodes=True)) as (_link, heard):
+        await until(lambda: heard.board.nodes_read)
+        daemon.nodes["ship1"]["state"] = "offline"
+        daemon.tell(nodes=["ship1"])
+        await until(lambda: heard.board.nodes["ship1"].state == "offline")
+    assert daemon.asked_for("node") == [{"name": "ship1"}]
+    assert len(daemon.asked_for("nodes")) == 1
+
+
+async def test_many_changed_nodes_are_read_at_once() -> None:
+    daemon = FakeDaemon({f"n{i}": node(f"n{i}") for i in range(FEW + 1)})
+    async with linked(daemon, Wants(nodes=True)) as (_link, heard):
+        await until(lambda: heard.board.nodes_read)
+        daemon.tell(nodes=list(daemon.nodes))
+        await until(lambda: len(daemon.asked_for("nodes")) == 2)
+    assert daemon.asked_for("node") == []
+
+
+async def test_what_changes_is_read_at_most_four_times_a_second() -> None:
+    daemon = fleet()
+    async with linked(daemon, Wants(messages=Query())) as (_link, heard):
+        await until(lambda: heard.board.messages.read)
+        before, began = len(daemon.asked_for("messages")), time.monotonic()
+        while time.monotonic() - began < 0.8:
+            daemon.tell(messages=["x"])
+            await asyncio.sleep(0.01)
+        rounds = len(daemon.asked_for("messages")) - before
+    assert 1 <= rounds <= 0.8 / MIN_GAP + 1
+
+
+async def test_another_query_is_read_at_once_and_too_many_changes_count_too() -> None:
+    daemon = fleet()
+    async with linked(daemon, Wants(messages=Query())) as (link, heard):
+        await until(lambda: heard.board.messages.read)
+        link.want(Wants(messages=Query.of(node=["ship2"])))
+        await until(lambda: {row.to_node for row in heard.board.messages.rows} == {"ship2"})
+        count = len(daemon.asked_for("messages"))
+        daemon.tell(messages=None)
+        await until(lambda: len(daemon.asked_for("messages")) > count)
+
+
+async def test_the_next_page_is_asked_for_with_the_cursor() -> None:
+    daemon = fleet()
+    daemon.messages = daemon.messages * 10
+    for n, found in enumerate(daemon.messages):
+        daemon.messages[n] = dict(found, id=f"m{n}")
+    async with linked(daemon, Wants(messages=Query())) as (link, heard):
+        await until(lambda: heard.board.messages.read)
+        assert len(heard.board.messages.rows) == 200
+        await link.more_messages(Query(), heard.board.messages.cursor)
+        assert [row.id for row in heard.board.messages.rows] == [f"m{n}" for n in range(400)]
+
+
+async def test_a_daemon_that_dies_is_missed_and_found_again() -> None:
+    daemon = fleet()
+    async with linked(daemon, Wants(nodes=True)) as (link, heard):
+        await until(lambda: heard.board.nodes_read)
+        daemon.die()
+        await until(lambda: not heard.board.connected)
+        assert "gone" in heard.board.lost_reason
+        with pytest.raises(NoDaemon):
+            await link.call("hold", nodes=["ship1"])
+        await until(lambda: "no daemon answers" in heard.board.lost_reason)
+        daemon.alive = True
+        daemon.nodes["ship1"]["state"] = "stale"
+        await until(lambda: heard.board.connected)
+        await until(lambda: heard.board.nodes["ship1"].state == "stale")
+
+
+async def test_what_the_daemon_declines_is_told_and_the_rest_goes_on() -> None:
+    daemon = Refusing(fleet().nodes)
+    async with linked(daemon, Wants(nodes=True, messages=Query())) as (_link, heard):
+        await until(lambda: "messages: the store is damaged" in heard.board.declined)
+        count = len(daemon.asked_for("status"))
+        await until(lambda: len(daemon.asked_for("status")) > count)
+        assert heard.board.connected

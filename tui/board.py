@@ -1,0 +1,115 @@
+"""PURE: folds what was heard into what is known: the one model that every screen draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from tui import events
+from tui.rows import ErrorRow, MessageRow, NodeRow, Status
+
+T = TypeVar("T")
+MOST_ROWS = 5000
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """The rows held of a query, newest first; ``cursor`` leads to older ones, None: no more."""
+
+    query: object = None
+    rows: tuple[T, ...] = ()
+    cursor: str | None = None
+    total: int = 0
+    read: bool = False
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A node in full."""
+
+    node: NodeRow
+    processes: tuple[object, ...]
+    messages: tuple[MessageRow, ...]
+
+
+@dataclass
+class Board:
+    """All that the console knows. ``lost`` is the wall time (seconds) since when nobody answers."""
+
+    connected: bool = False
+    lost: float | None = None
+    lost_reason: str = ""
+    lost_hint: str = ""
+    declined: str = ""
+    status: Status | None = None
+    nodes: dict[str, NodeRow] = field(default_factory=dict)
+    nodes_read: bool = False
+    opened: Opened | None = None
+    messages: Page[MessageRow] = field(default_factory=Page)
+    errors: Page[ErrorRow] = field(default_factory=Page)
+    message: MessageRow | None = None
+
+    def fold(self, event: events.Heard) -> None:
+        """Take in what was heard."""
+        match event:
+            case events.Connected():
+                self.connected, self.lost = True, None
+            case events.Lost():
+                self.connected = False
+                self.lost = self.lost if self.lost is not None else event.at
+                self.lost_reason, self.lost_hint = event.reason, event.hint
+            case events.Declined():
+                self.declined = f"{event.about}: {event.text}"
+            case events.StatusRead():
+                self.status = event.status
+            case events.NodesRead():
+                fresh = {row.name: row for row in event.nodes}
+                self.nodes = fresh if event.complete else self.nodes | fresh
+                self.nodes_read = self.nodes_read or event.complete
+            case events.NodeOpened():
+                self.opened = Opened(event.node, event.processes, event.messages)
+            case events.MessagesRead():
+                self.messages = _merged(
+                    self.messages,
+                    Page(event.query, event.rows, event.cursor, event.total, True),
+                    event.first,
+                    lambda row: row.id,
+                )
+            case events.MessageRead():
+                self.message = event.row
+                self._replace(event.row)
+            case events.ErrorsRead():
+                self.errors = _merged(
+                    self.errors,
+                    Page(event.query, event.rows, event.cursor, len(event.rows), True),
+                    event.first,
+                    lambda row: row.n,
+                )
+
+    def _replace(self, fresh: MessageRow) -> None:
+        held = self.messages
+        rows = tuple(fresh if row.id == fresh.id else row for row in held.rows)
+        self.messages = Page(held.query, rows, held.cursor, held.total, held.read)
+
+
+def _merged(held: Page[T], page: Page[T], first: bool, key: Callable[[T], object]) -> Page[T]:
+    """A first page goes before the older rows held, if they join up; a next page goes behind.
+
+    Above ``MOST_ROWS`` the older ones are let go: their page comes again when somebody scrolls.
+    """
+    if held.query != page.query:
+        return page if first else held
+    if not first:
+        known = {key(row) for row in held.rows}
+        older = tuple(row for row in page.rows if key(row) not in known)
+        return Page(page.query, held.rows + older, page.cursor, page.total, True)
+    if page.cursor is None or not page.rows:
+        return page
+    last = key(page.rows[-1])
+    place = next((i for i, row in enumerate(held.rows) if key(row) == last), None)
+    if place is None or place + 1 == len(held.rows) or len(held.rows) > MOST_ROWS:
+        return page
+    fresh = {key(row) for row in page.rows}
+    older = tuple(row for row in held.rows[place + 1 :] if key(row) not in fresh)
+    return Page(page.query, page.rows + older, held.cursor, page.total, True)

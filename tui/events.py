@@ -1,0 +1,92 @@
+"""What the link has heard, in the past tense: Textual events that the board folds into rows."""
+
+from __future__ import annotations
+
+from textual.message import Message as Event
+
+from tui.rows import ErrorRow, MessageRow, NodeRow, Status
+
+
+class Heard(Event):
+    """Anything that the link tells. One handler of the application takes them all."""
+
+
+class Connected(Heard):
+    """A daemon answers."""
+
+
+class Lost(Heard):
+    """No daemon answers, since ``at`` (wall time, seconds); ``hint`` says what to do."""
+
+    def __init__(self, at: float, reason: str, hint: str) -> None:
+        super().__init__()
+        self.at, self.reason, self.hint = at, reason, hint
+
+
+class Declined(Heard):
+    """The daemon would not answer a question that the console keeps asking."""
+
+    def __init__(self, about: str, text: str, hint: str) -> None:
+        super().__init__()
+        self.about, self.text, self.hint = about, text, hint
+
+
+class StatusRead(Heard):
+    """The daemon at a glance was read."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__()
+        self.status = status
+
+
+class NodesRead(Heard):
+    """Nodes were read: all of them, or (``complete`` False) those that changed."""
+
+    def __init__(self, nodes: tuple[NodeRow, ...], *, complete: bool) -> None:
+        super().__init__()
+        self.nodes, self.complete = nodes, complete
+
+
+class NodeOpened(Heard):
+    """One node was read in full: its processes and its last messages too."""
+
+    def __init__(
+        self, node: NodeRow, processes: tuple[object, ...], messages: tuple[MessageRow, ...]
+    ) -> None:
+        super().__init__()
+        self.node, self.processes, self.messages = node, processes, messages
+
+
+class MessagesRead(Heard):
+    """A page was read: the first of ``query`` (``first``), or the one after those held."""
+
+    def __init__(
+        self,
+        query: object,
+        rows: tuple[MessageRow, ...],
+        *,
+        cursor: str | None,
+        total: int,
+        first: bool,
+    ) -> None:
+        super().__init__()
+        self.query, self.rows, self.cursor = query, rows, cursor
+        self.total, self.first = total, first
+
+
+class MessageRead(Heard):
+    """One message was read in full."""
+
+    def __init__(self, row: MessageRow) -> None:
+        super().__init__()
+        self.row = row
+
+
+class ErrorsRead(Heard):
+    """A page of the error log was read."""
+
+    def __init__(
+        self, query: object, rows: tuple[ErrorRow, ...], *, cursor: str | None, first: bool
+    ) -> None:
+        super().__init__()
+        self.query, self.rows, self.cursor, self.first = query, rows, cursor, first

@@ -1,0 +1,1 @@
+"""The console's screens, each with its style sheet beside it."""

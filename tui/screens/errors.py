@@ -1,0 +1,177 @@
+"""Screen 4, Errors: the central error log, following."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import ClassVar
+
+from textual.binding import BindingType
+
+from tui import actions, draft, render
+from tui.desk import Desk
+from tui.ink import EMPTY, Line, Tone, joined, line, say
+from tui.link import Query, Wants
+from tui.rows import ErrorRow
+from tui.screens.listing import ListPage
+from tui.widgets.table import Column, Table
+
+COLUMNS = (
+    Column("time", "TIME", 8),
+    Column("level", "LEVEL", 9),
+    Column("node", "NODE", 8, share=1),
+    Column("times", "", 5, right=True),
+    Column("text", "WHAT WENT WRONG", 20, share=6),
+    Column("code", "CODE", 16, room=120),
+    Column("message", "MESSAGE", 10, room=140),
+)
+LEVELS: tuple[tuple[str, frozenset[str] | None], ...] = (
+    ("", None),
+    ("warnings and worse", frozenset({"warning", "error", "critical"})),
+    ("errors only", frozenset({"error", "critical"})),
+)
+
+
+class ErrorsPage(ListPage):
+    """The log, newest first. While it is paused the rows stand still and new ones are counted."""
+
+    place = "errors"
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("errors")]
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._level = 0
+        self._paused_at: int | None = None
+        self._made: tuple[object, ...] = ()
+        self._rows: Sequence[ErrorRow] = ()
+
+    def make_table(self) -> Table:
+        """Newest first."""
+        return Table(COLUMNS, lambda row: row.n, self._cells, "rows")
+
+    def _cells(self, row: ErrorRow, widths: Mapping[str, int]) -> Mapping[str, Line]:
+        return render.error_cells(row, self.desk.clock)
+
+    def asked(self) -> Query:
+        """What the daemon can look up; the rest of the filter is done here."""
+        node = self.filter.exact("node", self.desk.board.nodes)
+        text = self.filter.words[0] if self.filter.words else ""
+        return Query.of(node=node[0] if len(node) == 1 else "", text=text)
+
+    def wants(self) -> Wants:
+        """The first page."""
+        return Wants(errors=self.asked())
+
+    def shown(self) -> Sequence[ErrorRow]:
+        """What the page holds and filter, level and pause keep."""
+        page = self.desk.board.errors
+        made = (id(page), self.filter, self._level, self._paused_at)
+        if made != self._made:
+            self._made, self._rows = made, [row for row in page.rows if self._keeps(row)]
+        return self._rows
+
+    def _keeps(self, row: ErrorRow) -> bool:
+        if self._paused_at is not None and row.n > self._paused_at:
+            return False
+        levels = LEVELS[self._level][1]
+        if levels is not None and row.level not in levels:
+            return False
+        return not self.filter or self.filter.keeps(render.as_text(row), render.fields(row))
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether the rows are fewer than there are."""
+        return super().narrowed or bool(self._level)
+
+    def nothing_matches(self) -> list[Line]:
+        """The empty state under a filter or a level."""
+        if self.filter or not self._level:
+            return super().nothing_matches()
+        return [
+            (say(f"  Nothing here with: {LEVELS[self._level][0]}", Tone.STRONG),),
+            EMPTY,
+            (say("  l shows the next level", Tone.MUTED),),
+        ]
+
+    def counted(self, rows: Sequence[ErrorRow]) -> str:
+        """How many are held here."""
+        more = "+" if self.desk.board.errors.cursor else ""
+        return f"{len(rows):,}{more} error{'s' if len(rows) != 1 else ''}"
+
+    def note(self) -> Line:
+        """Follows or paused, the level, and the rest."""
+        parts: list[Line] = []
+        if self._paused_at is not None:
+            new = sum(row.n > self._paused_at for row in self.desk.board.errors.rows)
+            parts.append((say(f"paused, {new:,} new", Tone.WARN),))
+        else:
+            parts.append((say("follows", Tone.GOOD),))
+        if self._level:
+            parts.append((say(LEVELS[self._level][0], Tone.WARN),))
+        return joined([*parts, super().note()], " · ")
+
+    @property
+    def unread(self) -> bool:
+        """Whether nothing was read yet."""
+        return not self.desk.board.errors.read
+
+    def lesson(self) -> list[Line]:
+        """No errors yet."""
+        if self.unread:
+            return self.reading("the error log")
+        return [
+            (say("  No errors.", Tone.GOOD),),
+            EMPTY,
+            (say("  Whatever fails on any node is reported here, also after its link was down:"),),
+            (say("  with its time, its node, and the message that it was about."),),
+            EMPTY,
+            line(
+                say("  A command that ends badly is no error of the node's: see "),
+                say("2", Tone.ACCENT),
+                say(" Messages, "),
+                say("z", Tone.ACCENT),
+                say("."),
+            ),
+        ]
+
+    def on_table_moved(self) -> None:
+        """The cursor moved: nothing depends on it."""
+
+    def on_table_opened(self) -> None:
+        self.do_open_cause()
+
+    def on_table_neared_end(self) -> None:
+        """The next page, before the last row is reached."""
+        page = self.desk.board.errors
+        query = self.asked()
+        if page.cursor and page.query == query:
+            more = partial(self.desk.link.more_errors, query, page.cursor)
+            self.attempt(more, "more", exclusive=True)
+
+    def do_open_cause(self) -> None:
+        row = self.table.current
+        if row is not None and row.message_id:
+            self.post_message(self.MessageChosen(row.message_id))
+        elif row is not None:
+            self.tell("This error is about no message: n goes to its node")
+
+    def do_open_origin(self) -> None:
+        if (row := self.table.current) is not None:
+            self.post_message(self.Turned("nodes", f"name={row.node}"))
+
+    def do_compose(self) -> None:
+        if (row := self.table.current) is not None:
+            self.desk.draft = draft.addressed(self.desk.draft, [row.node])
+        self.post_message(self.Turned("compose"))
+
+    def do_errors_follow(self) -> None:
+        held = self.desk.board.errors.rows
+        paused = self._paused_at is not None
+        self._paused_at = None if paused else max((row.n for row in held), default=0)
+        if paused:
+            self.table.go(0)
+        self.repaint()
+
+    def do_errors_level(self) -> None:
+        self._level = (self._level + 1) % len(LEVELS)
+        self.repaint()

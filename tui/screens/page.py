@@ -1,0 +1,157 @@
+"""What all screens share: header, tabs, banner and footer around a body, and how actions run."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.message import Message as Event
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.worker import Worker
+
+from steward.errors import StewardError
+from tui import actions, bars
+from tui.desk import Desk
+from tui.draft import Stake
+from tui.ink import EMPTY, Line
+from tui.link import Wants
+from tui.screens.confirm import Confirm
+from tui.toast import toast
+from tui.widgets.inked import Block
+
+Work = Callable[[], Awaitable[object]]
+"""Started only when its worker is, so that one which never runs leaves nothing behind."""
+
+
+class Page(Screen[None]):
+    """A screen of the console. ``place``: its name in the registry."""
+
+    AUTO_FOCUS = ""
+    place: ClassVar[str] = ""
+
+    class Turned(Event):
+        """The operator asked for another screen, there for these rows."""
+
+        def __init__(self, place: str, filter: str | None = None) -> None:
+            super().__init__()
+            self.place, self.filter = place, filter
+
+    class MessageChosen(Event):
+        """The operator asked for a message's view."""
+
+        def __init__(self, id: str, *, output: bool = False) -> None:
+            super().__init__()
+            self.id, self.output = id, output
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self.desk = desk
+
+    def compose(self) -> ComposeResult:
+        """Textual's: the frame around the body."""
+        yield Block("header")
+        yield Block("tabs")
+        yield Block("banner")
+        with Container(id="body"):
+            yield from self.body()
+        yield from self.below()
+        yield Block("footer")
+
+    def body(self) -> Iterable[Widget]:
+        """The screen's own widgets."""
+        raise NotImplementedError
+
+    def below(self) -> Iterable[Widget]:
+        """Widgets between body and footer."""
+        return ()
+
+    def wants(self) -> Wants:
+        """What the link has to keep fresh while this screen is in front."""
+        return Wants()
+
+    def draw(self) -> None:
+        """Bring the body up to date with the board."""
+        raise NotImplementedError
+
+    def note(self) -> Line:
+        """What the tab line says of this screen, at its right end."""
+        return EMPTY
+
+    @property
+    def tab(self) -> str:
+        """The tab that is marked."""
+        return self.place
+
+    def repaint(self) -> None:
+        """Bring everything up to date with the board and the clock."""
+        if not self.is_mounted or not self.query("#footer"):
+            return
+        desk, cells = self.desk, self.size.width
+        self.query_one("#header", Block).show([bars.header(desk.board, desk.clock, cells)])
+        banner = bars.banner(desk.board, desk.clock, desk.socket, cells)
+        block = self.query_one("#banner", Block)
+        block.show(banner)
+        block.styles.height = len(banner)
+        block.display = bool(banner)
+        block.set_class(desk.board.connected, "mild")
+        self.draw()
+        tabs = bars.tabs(self.tab, self.note(), cells, read_only=desk.read_only)
+        self.query_one("#tabs", Block).show([tabs])
+        keys = actions.footer(self.place, read_only=desk.read_only)
+        always = actions.footer_always(self.place)
+        self.query_one("#footer", Block).show([bars.footer(keys, always, cells)])
+
+    def on_screen_resume(self) -> None:
+        """In front again."""
+        self.front()
+
+    def front(self) -> None:
+        """Ask for what this screen shows, and show it."""
+        self.rewant()
+        self.repaint()
+
+    def on_resize(self) -> None:
+        """Another width: other columns, other words."""
+        self.call_after_refresh(self.repaint)
+
+    def rewant(self) -> None:
+        """Tell the link what to keep fresh."""
+        if self.is_current:
+            self.desk.link.want(self.wants())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Textual's: a read-only console has no key that changes anything."""
+        if action == "act" and parameters:
+            return actions.allowed(str(parameters[0]), read_only=self.desk.read_only)
+        return True
+
+    def action_act(self, name: str) -> None:
+        """Carry out one of the registry's actions."""
+        getattr(self, actions.BY_ID[name].handler)()
+
+    def attempt(self, work: Work, group: str = "actions", *, exclusive: bool = False) -> None:
+        """Run ``work`` beside the screen; if it fails, say why and what to do."""
+        _: Worker[None] = self.run_worker(
+            partial(self._attempted, work), group=group, exclusive=exclusive
+        )
+
+    async def _attempted(self, work: Work) -> None:
+        try:
+            await work()
+        except StewardError as error:
+            self.tell(f"{error.text}. {error.hint}" if error.hint else error.text, bad=True)
+
+    def tell(self, text: str, *, bad: bool = False) -> None:
+        """A toast. Its text is made safe and never read as markup."""
+        toast(self.app, text, bad=bad)
+
+    async def sure(self, question: str, details: Iterable[Line], stake: Stake, count: int) -> bool:
+        """Ask, as much as is at stake. Only from a worker, as :meth:`attempt` starts one."""
+        if stake is Stake.NONE:
+            return True
+        asking: Screen[bool] = Confirm(question, details, stake, count)
+        return await self.app.push_screen_wait(asking)

@@ -1,0 +1,1 @@
+"""The console's widgets: lines with tones, drawn by the line API."""
