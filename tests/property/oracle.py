@@ -128,6 +128,10 @@ class Oracle:
         self.note(node.name, f"ends {row.message.method} {row.message.id} {row.state} -> {state}")
         if row.confirmed and row.state not in (state, State.UNKNOWN):
             self.fault("I1 two different ends", row.message.id, row.state, state)
+        if state is State.UNKNOWN and row.stream is not None and not self._rolled_back():
+            instance = node.sending.streams[row.stream].instance
+            if any(instance == n.sending.epoch for n in self.world.nodes.values()):
+                self.fault("I6 unknown, but that store is alive", row.message.id)
 
     def loses_power(self, node: SimNode) -> None:
         self.disturbed.update(c.id for c in node.receiving.started_rows())
@@ -135,6 +139,9 @@ class Oracle:
     def loses_disk(self, node: SimNode, how: str) -> None:
         self.lost.append((node.name, how))
         self.note(node.name, f"disk {how}")
+
+    def _rolled_back(self) -> bool:
+        return any(how != "wiped" for _, how in self.lost)
 
     def must_have_ended(self, id: MessageId) -> None:
         row = self.world.s.sending.rows.get(id)

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from node.schedule import Plan, Slots, Then
 from steward.errors import NotPossible, UnknownId
 from steward.frames import Frame, Notice, Receipt, Verdict
+from steward.handoff import Handoff
 from steward.handoff.receiver import Admission, Node
 from steward.handoff.state import Arrival, Now, Work
-from steward.inbox import Command
 from steward.message import Body, Kind, Message, MessageId, State
-from steward.subjects import NodeName, Subject, parse, subject
+from steward.subjects import NodeName, Subject, parse
 from tests.property.fake_ledger import FakeLedger, FakeReceiving, FakeSending, Row
-from tests.property.sim_runner import Key, Run, SimRunner, key_of
+from tests.property.sim_disk import Backup, Disk, Hello, Letter, copied
+from tests.property.sim_runner import Key, SimRunner, key_of
 
 if TYPE_CHECKING:
     from tests.property.world import World
@@ -29,30 +27,6 @@ T = TypeVar("T")
 _body = msgspec.json.Decoder(Body)
 TICK = 0.001
 """Seconds that pass at least between two looks that nothing but the time asked for."""
-SLOTS = Slots(per_stream=3, per_node=5)
-
-
-class Crash(Exception):
-    """The daemon is gone: nothing after this point happens."""
-
-
-class Hello(NamedTuple):
-    """What a ``SayHello`` says to the core."""
-
-    frm: NodeName
-    to: NodeName
-    start: str
-    store: str
-
-
-@dataclass
-class Disk:
-    """What a wiped disk loses and a backup holds, beside the runner's folder."""
-
-    ledger: FakeLedger
-    steady: float = 0.0
-    done: set[MessageId] = field(default_factory=set)
-    """Events whose work this database holds."""
 
 
 class SimNode:
@@ -71,12 +45,16 @@ class SimNode:
         """``--restored`` is among its flags, until a start with it has come through."""
         self.runner = SimRunner(self)
         self.disk = self.empty_disk()
-        self.backups: list[tuple[Disk, dict[Key, Run]]] = []
+        self.backups: list[Backup] = []
 
     def empty_disk(self) -> Disk:
         return Disk(
             FakeLedger.new(self.world.token(f"store{self.name}"), "", self.world.message_id)
         )
+
+    @property
+    def boot_id(self) -> str:
+        return str(self.boots)
 
     def now(self) -> Now:
         t = self.world.t
@@ -92,23 +70,24 @@ class SimNode:
         self.start = self.world.token("start")
         self.armed: dict[Subject, float] = {}
         self.pending: set[Subject] = set()
-        self.held = False
         self.sending.start = self.start
         self.watch(self.sending)
         self.world.oracle.boots(self)
         rng = Random(self.world.rng.random())
-        self.core = self.world.make_core(self.name, self.start, rng, self.world.token)
+        self.core = Handoff(self.name, self.start, rng, self.world.token)
+        self.world.parts.change(self)
         self.runner.connect()
         if self.must_renew:
             now = self.now()
             self.unit(lambda: self.core.renewal.renew(self.sending, self.receiving, now))
             self.must_renew = False
             self.world.stats["renewed"] += 1
+        self.executor = self.world.parts.executor(self)
         self.to_wake: list[Subject] = []
-        self.to_kill: Sequence[Key] = ()
+        self.to_kill: list[Key] = []
         self.wake(self.open_lanes())
-        self.recover()
-        self.execute()
+        self.executor.recover()
+        self.executor.execute()
         self.say_hello()
 
     def watch(self, box: FakeSending) -> None:
@@ -185,7 +164,7 @@ class SimNode:
             self.post(work.receipt)
         self.wake(work.wake)
 
-    def post(self, letter: Frame | Receipt | Notice | Hello) -> None:
+    def post(self, letter: Letter) -> None:
         self.world.crash_point(self)
         self.world.send(self.name, letter)
         self.world.crash_point(self)
@@ -209,7 +188,7 @@ class SimNode:
 
     # ---------------------------------------------------------------- what arrives
 
-    def receive(self, letter: Frame | Receipt | Notice | Hello) -> None:
+    def receive(self, letter: Letter) -> None:
         now = self.now()
         if isinstance(letter, Hello):
             self.wake(
@@ -241,12 +220,12 @@ class SimNode:
         )
         self.carry_out(work)
         self.after_commit()
-        self.execute()
+        self.executor.execute()
 
     def take_notice(self, n: Notice, now: Now) -> None:
         arrival = Arrival(n.frm, n.store, Subject(n.subject), 0, n.id, None, None, bytes(n.body))
         self.unit(lambda: self.receiving.accept([arrival], now))
-        self.execute()
+        self.executor.execute()
 
     def node(self, frame: Frame) -> Node:
         """The daemon's word on messages; what it is asked for, the core has heard."""
@@ -273,119 +252,20 @@ class SimNode:
         elif method == "Cancel":
             waiting, running = self.receiving.cancel(MessageId(data[0]), event.frm)
             for c in waiting:
-                self.end(c, State.CANCELLED)
-            self.to_kill = [key_of(c) for c in running]
+                self.executor.end(c, State.CANCELLED)
+            self.to_kill += [key_of(c) for c in running]
         else:
             self.world.oracle.handles(self, event)
         return None
 
     def after_commit(self) -> None:
         """What a Cancel asked for, and the lanes that got a result."""
-        kill, self.to_kill = self.to_kill, ()
+        kill, self.to_kill = self.to_kill, []
         lanes, self.to_wake = self.to_wake, []
         self.wake(lanes)
         for key in kill:
             self.world.crash_point(self)
             self.runner.kill(key)
-
-    # ---------------------------------------------------------------- execution
-
-    def execute(self) -> None:
-        """Start what may start: ``started`` is committed before anything is created."""
-        while True:
-            now = self.now()
-            decided = self.unit(lambda: self.plan_and_mark(now))
-            for c in decided.start:
-                self.hand_on(c)
-            if not decided.start and not decided.expire:
-                break
-            self.after_commit()
-        expiry = self.receiving.next_expiry()
-        if expiry is not None:
-            self.later(max(0.01, expiry - now.wall), self.execute)
-
-    def plan_and_mark(self, now: Now) -> Plan:
-        box = self.receiving
-        commands = sorted([*box.started_rows(), *box.startable(SLOTS.per_stream)])
-        decided = self.world.plan(commands, now.wall, self.trusted, SLOTS)
-        expired = dict.fromkeys([*decided.expire, *box.expired_waiting(now)])
-        for c in expired:
-            self.end(c, State.EXPIRED)
-        box.mark_started(decided.start, str(self.boots), now)
-        return decided._replace(expire=tuple(expired))
-
-    def trusted(self, frm: NodeName) -> bool:
-        return self.core.receiver.clock_is_trusted(frm, self.now(), self.highest_wall)
-
-    @property
-    def highest_wall(self) -> float:
-        return self.receiving.highest_wall()
-
-    def hand_on(self, c: Command) -> None:
-        self.world.crash_point(self, 0.03)
-        self.world.oracle.in_time(self, c.frm, c.id)
-        seconds, outcome = _body.decode(c.body).data[:2]
-        self.runner.start(c, float(seconds) if seconds != "endless" else None, outcome)
-        self.world.crash_point(self)
-
-    def end(self, c: Command, state: State, run: Run | None = None, reason: str = "") -> None:
-        """The inbox row and the outbox row of its result, in the unit of work that is under way."""
-        if not self.receiving.finish(c, self.now()) or c.seq == 0:
-            return
-        outcome = {"about": c.id, "state": str(state), "reason": reason}
-        if run is not None:
-            outcome |= {"started": run.started, "nonce": run.nonce}
-        result = Message(
-            id=self.world.message_id(),
-            to=c.frm,
-            kind=Kind.EVENT_ACK,
-            method="Result",
-            data=(json.dumps(outcome),),
-            timeout=10.0,
-            retries=0,
-        )
-        self.sending.submit([result], None, self.now())
-        self.to_wake.append(result.subject)
-
-    def exited(self, key: Key) -> None:
-        """The runner says so, if the daemon is there to hear it."""
-        if not self.up:
-            return
-        for c in self.receiving.started_rows():
-            if key_of(c) == key and (run := self.runner.runs[key]).exit:
-                self.unit(lambda: self.end(c, State(run.exit), run))
-                self.after_commit()
-                self.execute()
-                return
-
-    def recover(self) -> None:
-        for c in self.receiving.started_rows():
-            self.recover_one(c.n)
-
-    def recover_one(self, n: int) -> None:
-        c = self.receiving.commands.get(n)
-        if c is None:
-            return
-        key = key_of(c)
-        found = self.runner.look(key)
-        run = self.runner.runs.get(key)
-        then = self.world.recover(c, found, str(self.boots), self.now().wall, self.trusted)
-        self.world.stats[f"recovery: {then.name}"] += 1
-        if then is Then.FINISH and run is not None:
-            self.unit(lambda: self.end(c, State(run.exit), run))
-        elif then in (Then.POWER_LOST, Then.RUNNER_LOST):
-            self.unit(lambda: self.end(c, State.INTERRUPTED, run, then.value))
-        elif then is Then.EXPIRED:
-            self.unit(lambda: self.end(c, State.EXPIRED))
-        elif then is Then.CANCELLED:
-            self.unit(lambda: self.end(c, State.CANCELLED))
-        elif then is Then.KILL:
-            self.runner.kill(key)
-        elif then is Then.HOLD:
-            self.later(2.0, lambda: self.recover_one(n))
-        elif then is Then.START:
-            self.hand_on(c)
-        self.after_commit()
 
     # ---------------------------------------------------------------- the operator
 
@@ -417,13 +297,5 @@ class SimNode:
 
     def backup(self) -> None:
         self.disk.steady, self.booted = self.now().steady, self.world.t
-        self.backups.append(self.copied(self.disk, self.runner.runs))
+        self.backups.append(copied(self.disk, self.runner.runs))
         del self.backups[:-3]
-
-    @staticmethod
-    def copied(disk: Disk, runs: dict[Key, Run]) -> tuple[Disk, dict[Key, Run]]:
-        return copy.deepcopy(disk), {key: copy.copy(run) for key, run in runs.items()}
-
-
-def lane(to: str, kind: Kind, method: str) -> Subject:
-    return subject(NodeName(to), kind, method)

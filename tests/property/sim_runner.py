@@ -11,6 +11,7 @@ from steward.inbox import Command
 if TYPE_CHECKING:
     from tests.property.sim_node import SimNode
 
+
 Key = tuple[str, str, str, int, str]
 
 
@@ -69,7 +70,7 @@ class SimRunner:
     def _begin(self, c: Command, seconds: float | None, outcome: str) -> None:
         key = key_of(c)
         if key in self.runs:
-            self.node.exited(key)
+            self.node.executor.exited(key)
             return
         self.runs[key] = Run(self.node.now().wall, self.world.token("run"))
         self.world.oracle.starts(self.node, c, self.runs[key].nonce)
@@ -85,14 +86,14 @@ class SimRunner:
     def _end(self, key: Key, outcome: str, life: int) -> None:
         if life == self.world.lives[self.node.name] and self.alive.pop(key, None) is not None:
             self.runs[key].exit = outcome
-            self.node.exited(key)
+            self.node.executor.exited(key)
 
     def kill(self, key: Key) -> None:
         if key in self.asked:
             self.unwanted.add(key)
         if self.alive.pop(key, None) is not None:
             self.runs[key].exit = "cancelled"
-            self.node.exited(key)
+            self.node.executor.exited(key)
 
     def look(self, key: Key) -> Found:
         run = self.runs.get(key)

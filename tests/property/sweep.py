@@ -1,4 +1,4 @@
-"""Run many seeds: ``python -m tests.property.sweep PROFILE [N] [FIRST]``, or ``trace PROFILE SEED``."""
+"""Many seeds: ``python -m tests.property.sweep PROFILE|all [N] [FIRST] | trace PROFILE SEED``."""
 
 from __future__ import annotations
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import random
 from collections import Counter
 from collections.abc import Callable
+from typing import NamedTuple
 
 from node import schedule
 from steward import frames
-from steward.frames import Frame, Notice, Receipt
-from steward.handoff import Handoff
 from steward.message import MessageId
 from tests.property.operator import Operator
 from tests.property.oracle import Oracle
 from tests.property.profiles import Profile
-from tests.property.sim_node import Crash, Disk, Hello, SimNode
+from tests.property.sim_disk import Crash, Hello, Letter, copied
+from tests.property.sim_executor import SimExecutor
+from tests.property.sim_node import SimNode
 
 CALM = 700.0
 """Virtual seconds after which there are no more faults."""
@@ -23,10 +25,26 @@ HORIZON = 3000.0
 """Virtual seconds after which everything has to be settled."""
 
 
+def _nothing(node: SimNode) -> None:
+    pass
+
+
+class Parts(NamedTuple):
+    """What a mutant exchanges."""
+
+    node: type[SimNode] = SimNode
+    executor: type[SimExecutor] = SimExecutor
+    plan: Callable[..., schedule.Plan] = schedule.plan
+    recover: Callable[..., schedule.Then] = schedule.recover
+    change: Callable[[SimNode], None] = _nothing
+    """Called at each boot, to override methods of the core and of the store."""
+
+
 class World:
     """One seed of one profile."""
 
-    def __init__(self, seed: int, profile: Profile, *, wire: bool | None = None) -> None:
+    def __init__(self, seed: int, profile: Profile, parts: Parts | None = None) -> None:
+        self.parts = parts or Parts()
         self.rng = rng = random.Random(seed * 7919 + 13)
         self.seed, self.profile = seed, profile
         self.t = 0.0
@@ -37,14 +55,11 @@ class World:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         self._token = 0
-        self.make_core = Handoff
-        self.plan = schedule.plan
-        self.recover = schedule.recover
         self.character = seed // 2 % 5
         """1: crashes at starts; 2: many cancels, few crashes; 3: losses late; 4: a slow clock."""
         self.rate = 0.2 if self.character == 2 else rng.choice((0.25, 0.6, 1.0, 1.0, 2.0))
         self.signed = rng.random() < 0.8
-        self.wire = rng.random() < 0.1 if wire is None else wire
+        self.wire = rng.random() < 0.1
         self.steps_clock = rng.random() < 0.15
         self.cut = False
         self.blocked = ""
@@ -55,8 +70,8 @@ class World:
             if self.character == 4
             else rng.choice((0, 0, 300, -300, 4000, -4000))
         )
-        self.s = SimNode(self, "S", ["R"], 0.0)
-        self.r = SimNode(self, "R", ["S"], skew)
+        self.s = self.parts.node(self, "S", ["R"], 0.0)
+        self.r = self.parts.node(self, "R", ["S"], skew)
         self.nodes = {"S": self.s, "R": self.r}
         self.operator = Operator(self)
 
@@ -92,14 +107,12 @@ class World:
         return self
 
     def _guarded(self, fn: Callable[[], None]) -> None:
-        try:
+        with contextlib.suppress(Crash):
             fn()
-        except Crash:
-            pass
 
     # ---------------------------------------------------------------- network
 
-    def send(self, frm: str, letter: Frame | Receipt | Notice | Hello) -> None:
+    def send(self, frm: str, letter: Letter) -> None:
         kind = type(letter).__name__
         self.posted[f"{kind} from {frm}"] += 1
         to = self.nodes.get(letter.to)
@@ -126,7 +139,7 @@ class World:
             return rng.uniform(0.05, 0.3)
         return rng.uniform(0.05, 2) if rng.random() < 0.85 else rng.uniform(1, p.longest_delay)
 
-    def deliver(self, to: SimNode, letter: Frame | Receipt | Notice | Hello) -> None:
+    def deliver(self, to: SimNode, letter: Letter) -> None:
         if to.up:
             if self.wire and not isinstance(letter, Hello):
                 letter = frames.decode(frames.encode(letter))
@@ -192,7 +205,7 @@ class World:
         node.must_renew = how == "restored" and bool(node.backups)
         if node.must_renew:
             disk, runs = self.rng.choice(node.backups)
-            node.disk, node.runner.runs = node.copied(disk, runs)
+            node.disk, node.runner.runs = copied(disk, runs)
             self.oracle.loses_power(node)
         else:
             node.disk, node.runner.runs = node.empty_disk(), {}
@@ -213,7 +226,7 @@ class World:
         elif x < 0.53 and self.r.up:
             self.stats["runner killed"] += 1
             self.r.runner.killed()
-            self._guarded(self.r.recover)
+            self._guarded(self.r.executor.recover)
         elif x < 0.60 and self.profile.losses:
             name, how = rng.choice(self.profile.losses)
             self.lose_disk(self.nodes[name], how)
@@ -240,6 +253,3 @@ class World:
                 node.backup()
         if not self.calm:
             self.at(self.rng.uniform(20, 120), self.backup)
-
-
-__all__ = ["CALM", "HORIZON", "Disk", "World"]
