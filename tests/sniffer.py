@@ -10,14 +10,15 @@ from nats.aio.msg import Msg
 
 from steward import frames
 from steward.errors import FrameError
-from steward.frames import Frame
+from steward.frames import Frame, Receipt
 
 
 class Sniffer:
-    """Collects the frames on one subject while it is entered."""
+    """Collects the frames, and the receipts, on one subject while it is entered."""
 
     def __init__(self, address: str, subject: str) -> None:
         self.frames: list[Frame] = []
+        self.receipts: list[Receipt] = []
         self._address = address
         self._subject = subject
         self._client: Client
@@ -43,3 +44,5 @@ class Sniffer:
             return
         if isinstance(letter, Frame):
             self.frames.append(letter)
+        elif isinstance(letter, Receipt):
+            self.receipts.append(letter)

@@ -28,7 +28,7 @@ async def try_to_submit(world: Fleet, message: dict[str, Any]) -> str:
 async def test_a_store_at_its_bound_refuses_and_loses_nothing(
     world: Fleet, tmp_path: Path, wait_for: WaitFor
 ) -> None:
-    toml = config(tmp_path, "[limits]\nstore_bytes = 1_500_000\nballast_bytes = 65536\n")
+    toml = config(tmp_path, "[limits]\nstore-bytes = 1_500_000\nballast-bytes = 65536\n")
     await world.start("central", "--config", str(toml))
     accepted: list[str] = []
     refusal: StewardError | None = None
@@ -52,7 +52,7 @@ async def test_too_little_free_disk_refuses_until_there_is_more(
     world: Fleet, tmp_path: Path
 ) -> None:
     plenty = 1 << 60
-    toml = config(tmp_path, f"[limits]\nfree_bytes = {plenty}\n")
+    toml = config(tmp_path, f"[limits]\nfree-bytes = {plenty}\n")
     central = await world.start("central", "--config", str(toml))
     try:
         await try_to_submit(world, world.command("central"))
