@@ -1,0 +1,113 @@
+"""The store's two implementations behind one face, and small makers of what goes into them."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from steward import store_file
+from steward.handoff.state import Arrival, Now
+from steward.ledger import Identity, Shared
+from steward.message import Kind, Message, MessageId
+from steward.store import Tables
+from steward.subjects import NodeName, Subject
+from tests.property.fake_ledger import FakeLedger
+
+ME = NodeName("central")
+SHIP = NodeName("ship1")
+EVENTS = Subject("ship1.EventACK.TextLogging")
+COMMANDS = Subject("ship1.CommandACK.ShellCommand")
+_ids = itertools.count(1)
+
+
+def message(kind: Kind = Kind.EVENT_ACK, **more: Any) -> Message:
+    method = "ShellCommand" if kind.is_command else "TextLogging"
+    fields: dict[str, Any] = {
+        "id": MessageId(f"m{next(_ids)}"),
+        "to": SHIP,
+        "kind": kind,
+        "method": method,
+        "data": ("hello",),
+        "timeout": 10.0,
+        "retries": 0,
+    }
+    return Message(**{**fields, **more})
+
+
+def arrival(seq: int, **more: Any) -> Arrival:
+    fields: dict[str, Any] = {
+        "frm": SHIP,
+        "store": "their-store",
+        "subject": Subject("central.CommandACK.ShellCommand"),
+        "seq": seq,
+        "id": MessageId(f"c{next(_ids)}"),
+        "expires": None,
+        "deadline": None,
+        "body": b'{"data":["true"]}',
+    }
+    return Arrival(**{**fields, **more})
+
+
+def at(wall: float, steady: float | None = None) -> Now:
+    """Both clocks at once; steady time is a thousand behind unless said."""
+    return Now(1000.0 + wall, wall if steady is None else steady)
+
+
+class Ledger:
+    """Outbox and inbox of one store, whichever it is."""
+
+    def __init__(self, outbox: Any, inbox: Any) -> None:
+        self.outbox = outbox
+        self.inbox = inbox
+
+    def restart(self, start: str) -> None:
+        self.outbox.start = start
+
+    def check(self) -> None:
+        """What must hold after whatever was done."""
+
+
+class SqliteLedger(Ledger):
+    def __init__(self, con: sqlite3.Connection) -> None:
+        self.con = con
+        self.tables = Tables(Shared(con, Identity(ME, "mine", "start-1")))
+        (self.tables.identity.store_id,) = con.execute("SELECT store_id FROM meta").fetchone()
+        super().__init__(self.tables.outbox, self.tables.inbox)
+
+    def restart(self, start: str) -> None:
+        self.tables.end()
+        self.tables.identity.start = start
+        self.tables.identity.first_n = self.tables.outbox.next_n(0)
+        self.tables.forget_caches()
+
+    def check(self) -> None:
+        self.tables.end()
+        counted = "SELECT lane, state, count(*) FROM message GROUP BY lane, state"
+        told = "SELECT lane, state, count FROM tally WHERE count != 0"
+        assert set(self.con.execute(told)) == set(self.con.execute(counted))
+        assert self.con.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def new_sqlite(path: Path) -> SqliteLedger:
+    con = store_file.connect_writer(path, ME)
+    con.execute("PRAGMA synchronous = OFF")
+    return SqliteLedger(con)
+
+
+@pytest.fixture(params=["fake", "sqlite"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    if request.param == "fake":
+        fake = FakeLedger.new("mine", "start-1")
+        yield Ledger(fake.sending, fake.receiving)
+        return
+    made = new_sqlite(tmp_path / "steward.db")
+    try:
+        yield made
+        made.check()
+    finally:
+        made.con.close()
