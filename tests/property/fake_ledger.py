@@ -479,7 +479,9 @@ class FakeReceiving:
         for c in self._waiting():
             if c.frm == frm and c.deadline is not None:
                 mine = c.deadline - ahead
-                self.commands[c.n] = c._replace(expires=min(mine, c.expires or mine))
+                self.commands[c.n] = c._replace(
+                    expires=mine if c.expires is None else min(mine, c.expires)
+                )
 
     def renew(self, now: Now) -> None:
         for stream in self.streams.values():
@@ -508,9 +510,11 @@ class FakeReceiving:
         self, rows: Sequence[Command], boot_id: str, now: Now, deadline: float | None = None
     ) -> None:
         for row in rows:
+            limit = _body.decode(row.body).method_timeout
+            ends_by = deadline if deadline is not None or not limit else now.wall + limit
             if row.n in self.commands:
                 self.commands[row.n] = self.commands[row.n]._replace(
-                    stage=Stage.STARTED, boot_id=boot_id, started=now.wall, ends_by=deadline
+                    stage=Stage.STARTED, boot_id=boot_id, started=now.wall, ends_by=ends_by
                 )
 
     def started_rows(self) -> list[Command]:

@@ -76,7 +76,7 @@ class SqliteLedger(Ledger):
     def __init__(self, con: sqlite3.Connection) -> None:
         self.con = con
         self.tables = Tables(Shared(con, Identity(ME, "mine", "start-1")))
-        (self.tables.identity.store_id,) = con.execute("SELECT store_id FROM meta").fetchone()
+        con.execute("UPDATE meta SET store_id = 'mine'")
         super().__init__(self.tables.outbox, self.tables.inbox)
 
     def restart(self, start: str) -> None:
