@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from random import Random
 from secrets import token_hex
 
-from node.api import Api
+from node.api import DaemonApi, MessageApi, NodeApi
 from node.error_reports import ErrorReports
 from node.executor import Executor
 from node.file_intake import FileIntake
@@ -25,7 +25,7 @@ from node.site import NodeSite
 from node.views import NodeViews
 from steward.bus import Bus
 from steward.config import Settings
-from steward.control.server import ControlServer
+from steward.control.server import ControlServer, Handler
 from steward.errors import ConfigError, StewardError
 from steward.handoff import Handoff
 from steward.journal import Journal
@@ -123,8 +123,15 @@ class Daemon:
             if store.room.reason
             else (intake.status.open, intake.status.reason)
         )
-        api = Api(site, store, handoff, publishers, lambda: permits, views)
-        api.server = server = ControlServer(settings.state_dir / "steward.sock", api.handlers())
+        handlers: dict[str, Handler] = {}
+        server = ControlServer(settings.state_dir / "steward.sock", handlers)
+        messages = MessageApi(site, store, handoff, publishers, server.touching)
+        for api in (
+            messages,
+            NodeApi(site, store, publishers, views, messages),
+            DaemonApi(site, store, lambda: permits, views),
+        ):
+            handlers |= api.handlers()
         link = _Link(store, handoff, publishers, greeter, views, server)
         bus.listen(link.changed)
 

@@ -7,20 +7,19 @@ import logging
 from collections.abc import Iterable
 from typing import Protocol
 
-from node import recovery, runs, spawn
+from node import answers, recovery, runs, spawn
 from node.error_reports import ErrorReports
 from node.execution import Ended, Step, step
 from node.methods import Method, Site, registry
 from node.outcomes import Outcome
-from node.reception import decoded
 from node.runs import RunKey, Runs
 from node.schedule import Slots
 from steward import subjects
-from steward.errors import NotPossible, RunnerError, StewardError, StoreFull
+from steward.errors import NotPossible, RunnerError, StoreFull
 from steward.handoff.receiver import Receiver
-from steward.handoff.state import Arrival, Now
+from steward.handoff.state import Now
 from steward.inbox import Command
-from steward.message import Body, State
+from steward.message import State
 from steward.metrics import Metrics
 from steward.store import Store, Tables
 from steward.subjects import NodeName, Subject
@@ -30,6 +29,8 @@ log = logging.getLogger(__name__)
 
 NOTICE_AFTER = 0.5
 """Seconds that a command has to run before its sender is told that it runs."""
+FOLDER_BYTES = 16 * 1024
+"""What a run takes on disk beside its output, about."""
 PAUSE = 1.0
 """Seconds before trying again what the runner or a full disk refused."""
 
@@ -156,53 +157,26 @@ class Executor:
         task.add_done_callback(lambda _: self._tasks.pop(key, None))
 
     async def _start(self, command: Command, method: Method) -> None:
-        key, body = key_of(command), _body(command)
+        key, body = key_of(command), answers.body_of(command)
         assert method.program is not None
+        argv, more = method.program(body), answers.environment(self._node, command)
         while True:
             try:
-                started = await self._runs.start(
-                    key,
-                    method.program(body),
-                    self._environment(command),
-                    body.method_timeout or None,
-                )
+                started = await self._runs.start(key, argv, more, body.method_timeout or None)
             except RunnerError as error:
                 self._around.report("runner", str(error), error.hint, message_id=command.id)
                 await asyncio.sleep(PAUSE)
             except NotPossible:
-                return await self._collect(key)
+                outcome = recovery.never_started(command, State.CANCELLED)
+                return self._end(Ended(command, outcome))
             else:
                 break
         await asyncio.sleep(NOTICE_AFTER)
         if key in self._running:
             await self._around.tell_running(command, started)
 
-    def _environment(self, command: Command) -> dict[str, str]:
-        return {
-            "STEWARD_MESSAGE_ID": command.id,
-            "STEWARD_FROM": command.frm,
-            "STEWARD_NODE": self._node,
-        }
-
     async def _answer(self, command: Command, method: Method) -> None:
-        """A command that the daemon answers itself. Run again after a crash: it changes nothing
-        that a second run would change again."""
-        assert method.answer is not None
-        started = self._around.now().wall
-        try:
-            output = await method.answer(self._site, command.frm, _body(command))
-            code, err = 0, b""
-        except StewardError as error:
-            output, code, err = b"", 1, f"{error}\n".encode()
-        result = recovery.answered(output, err, code)
-        outcome = Outcome(
-            about=command.id,
-            state=State.SUCCEEDED if code == 0 else State.FAILED,
-            reason=err.decode().strip(),
-            started=started,
-            ended=self._around.now().wall,
-            result=result,
-        )
+        outcome = await answers.answer(method, self._site, command, lambda: self._around.now().wall)
         self._end(Ended(command, outcome))
 
     def _kill(self, command: Command, group: asyncio.TaskGroup) -> None:
@@ -213,10 +187,14 @@ class Executor:
 
         async def kill() -> None:
             try:
-                await self._runs.kill(key)
+                if await self._runs.kill(key):
+                    return
             except RunnerError as error:
-                self._killed.discard(key)
                 self._around.report("runner", str(error), error.hint, message_id=command.id)
+            # Not started yet, or just ended: if it is still there in a while, once more.
+            await asyncio.sleep(PAUSE)
+            self._killed.discard(key)
+            self._wake.set()
 
         group.create_task(kill())
 
@@ -241,7 +219,7 @@ class Executor:
         if ending.state is State.INTERRUPTED:
             text = f"command {command.id} from {command.frm}: {ending.reason}"
             self._around.report("interrupted", text, message_id=command.id)
-        size = ending.result["stdoutSize"] + ending.result["stderrSize"]
+        size = FOLDER_BYTES + ending.result["stdoutSize"] + ending.result["stderrSize"]
         self._end(Ended(command, outcome, key, size))
 
     def _end(self, ended: Ended) -> None:
@@ -288,17 +266,3 @@ class Executor:
         elif isinstance(verdict, Outcome):
             self._end(Ended(command, verdict))
         return True
-
-
-def _body(command: Command) -> Body:
-    arrival = Arrival(
-        command.frm,
-        command.store,
-        command.subject,
-        command.seq,
-        command.id,
-        None,
-        None,
-        command.body,
-    )
-    return decoded(arrival)

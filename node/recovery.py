@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import enum
-import hashlib
 from collections.abc import Callable
-from typing import Any
 
 from node import schedule, spawn
 from node.outcomes import Outcome
@@ -20,7 +17,7 @@ _FOUND = {
     Adopted.RUNNING: Found.RUNNING,
     Adopted.EXITED: Found.EXITED,
     Adopted.LOST: Found.EXITED,
-    Adopted.FORBIDDEN: Found.EXITED,
+    Adopted.FORBIDDEN: Found.NOTHING,
     Adopted.UNCLAIMED: Found.NOTHING,
 }
 
@@ -52,29 +49,16 @@ async def resolve(
 
 
 async def _never(runs: Runs, key: RunKey, command: Command, then: Then) -> Verdict | Outcome:
-    if not await runs.forbid(key):
-        return await resolve_started(runs, key, command.boot_id)
-    if then is Then.CANCELLED:
-        reason = "cancelled before it started"
-        return Outcome(about=command.id, state=State.CANCELLED, reason=reason)
+    if await runs.forbid(key):
+        return never_started(command, State.CANCELLED if then is Then.CANCELLED else State.EXPIRED)
+    # A request of the daemon before had reached the runner after all.
+    is_running = await runs.adopt(key, command.boot_id) is Adopted.RUNNING
+    return Verdict.WATCH if is_running else Verdict.COLLECT
+
+
+def never_started(command: Command, state: State) -> Outcome:
+    """The result of a command whose claim is taken so that nobody can start it."""
     reason = "its time had passed before it could start"
-    return Outcome(about=command.id, state=State.EXPIRED, reason=reason)
-
-
-async def resolve_started(runs: Runs, key: RunKey, boot: str) -> Verdict:
-    """A request of the daemon before had reached the runner after all."""
-    return Verdict.WATCH if await runs.adopt(key, boot) is Adopted.RUNNING else Verdict.COLLECT
-
-
-def answered(stdout: bytes, stderr: bytes, exit_code: int) -> dict[str, Any]:
-    """The ``result`` of a command that the daemon answered itself, in the form of every other."""
-    result: dict[str, Any] = {"exitCode": exit_code, "signal": None}
-    for name, data in (("stdout", stdout), ("stderr", stderr)):
-        try:
-            result[name] = data.decode()
-        except UnicodeDecodeError:
-            result[f"{name}B64"] = base64.b64encode(data).decode()
-        result[f"{name}Size"] = len(data)
-        result[f"{name}Sha256"] = hashlib.sha256(data).hexdigest()
-        result[f"{name}Cut"] = 0
-    return result
+    if state is State.CANCELLED:
+        reason = "cancelled before it started"
+    return Outcome(about=command.id, state=state, reason=reason)

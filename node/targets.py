@@ -42,13 +42,15 @@ def _matched(
 ) -> list[str]:
     if target.startswith("@"):
         members = groups.get(target[1:], ())
-        return [n for n in dict.fromkeys(x for m in members for x in _members(m, known))]
-    if "=" in target:
-        key, _, value = target.partition("=")
+        return list(dict.fromkeys(name for m in members for name in _selected(m, known)))
+    return _selected(target, known)
+
+
+def _selected(pattern: str, known: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """What a name, a glob or a label means; a group's members are such."""
+    if _is_literal(pattern):
+        return [pattern]
+    if "=" in pattern:
+        key, _, value = pattern.partition("=")
         return sorted(n for n, labels in known.items() if fnmatchcase(labels.get(key, ""), value))
-    return sorted(n for n in known if fnmatchcase(n, target))
-
-
-def _members(member: str, known: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """A group lists names and globs."""
-    return [member] if _is_literal(member) else sorted(n for n in known if fnmatchcase(n, member))
+    return sorted(n for n in known if fnmatchcase(n, pattern))

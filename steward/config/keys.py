@@ -221,14 +221,5 @@ TABLES: Final[Mapping[str, Mapping[str, Reader]]] = {
         "textlog-bytes": _size,
         "textlog-files": _COUNT,
     },
-    "link-profile": {
-        "ping-interval": _some_seconds,
-        "pings-lost": _COUNT,
-        "connect-timeout": _some_seconds,
-        "user-timeout": _some_seconds,
-        "flush-timeout": _some_seconds,
-        "reconnect-least": _seconds,
-        "reconnect-most": _some_seconds,
-    },
 }
 """The TOML file's tables whose keys are known one by one."""

@@ -52,7 +52,6 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str] = os.environ) -
         raise ConfigError("this node has no name", "give --node NAME")
     given = frozenset(values) | frozenset(more)
     profile = SLOW if values.get("link") == "slow" else LAN
-    profile = msgspec.structs.replace(profile, **more.pop("link_profile", {}))
     values.setdefault("default_message_timeout", profile.message_timeout)
     values.setdefault("hello_interval", profile.hello_interval)
     values.setdefault("state_dir", default_state_dir(environ))
@@ -61,7 +60,6 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str] = os.environ) -
     values.setdefault("central_error_logger", own_central)
     return Settings(
         **values,
-        profile=profile,
         limits=Limits(**more.pop("limits", {})),
         retention=Retention(**more.pop("retention", {})),
         given=given,

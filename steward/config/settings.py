@@ -21,44 +21,16 @@ class HostAndPort(NamedTuple):
     port: int
 
 
-class LinkProfile(msgspec.Struct, frozen=True, kw_only=True):
-    """What a kind of link asks for. ``message_timeout`` and ``hello_interval`` are what the flags
-    of that name default to; ``user_timeout`` is TCP_USER_TIMEOUT; a link counts as lost after
-    ``pings_lost`` unanswered pings; reconnects wait at random up to ``reconnect_most``."""
+class LinkProfile(NamedTuple):
+    """What ``--link`` changes for messages, in seconds; for the connection itself see
+    ``steward/link.py``."""
 
     message_timeout: float
     hello_interval: float
-    ping_interval: float
-    pings_lost: int
-    connect_timeout: float
-    user_timeout: float
-    flush_timeout: float
-    reconnect_least: float
-    reconnect_most: float
 
 
-LAN = LinkProfile(
-    message_timeout=10.0,
-    hello_interval=15.0,
-    ping_interval=6.0,
-    pings_lost=2,
-    connect_timeout=20.0,
-    user_timeout=10.0,
-    flush_timeout=10.0,
-    reconnect_least=0.5,
-    reconnect_most=15.0,
-)
-SLOW = LinkProfile(
-    message_timeout=60.0,
-    hello_interval=60.0,
-    ping_interval=60.0,
-    pings_lost=2,
-    connect_timeout=60.0,
-    user_timeout=60.0,
-    flush_timeout=60.0,
-    reconnect_least=1.0,
-    reconnect_most=60.0,
-)
+LAN = LinkProfile(message_timeout=10.0, hello_interval=15.0)
+SLOW = LinkProfile(message_timeout=60.0, hello_interval=60.0)
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,7 +92,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     link: str = "lan"
     restored: bool = False
     config: Path | None = None
-    profile: LinkProfile = LAN
     limits: Limits = Limits()
     retention: Retention = Retention()
     permits: tuple[Permit, ...] = ()

@@ -42,7 +42,7 @@ def test_a_name_is_all_that_has_to_be_given() -> None:
     assert settings.broker_address == "nats://127.0.0.1:4222"
     assert settings.prom_host_and_port == HostAndPort("127.0.0.1", 2112)
     assert (settings.default_message_timeout, settings.hello_interval) == (10, 15)
-    assert (settings.profile, settings.limits, settings.retention) == (LAN, Limits(), Retention())
+    assert (settings.limits, settings.retention) == (Limits(), Retention())
     assert settings.state_dir.is_absolute()
     assert settings.given == {"node"}
 
@@ -119,8 +119,6 @@ def test_what_only_the_file_can_say(tmp_path: Path) -> None:
         output-bytes = "1MiB"
         [retention]
         history-age = "7d"
-        [link-profile]
-        ping-interval = 3
         [groups]
         north = ["ship1", "env=prod"]
         south = "ship9"
@@ -137,7 +135,6 @@ def test_what_only_the_file_can_say(tmp_path: Path) -> None:
     assert (settings.limits.queue, settings.limits.output_bytes) == (5, 2**20)
     assert settings.limits.parallel_per_node == Limits().parallel_per_node
     assert settings.retention.history_age == 7 * 86400
-    assert settings.profile.ping_interval == 3
     assert settings.groups == {"north": ("ship1", "env=prod"), "south": ("ship9",)}
     assert settings.permits == (
         Permit(frm=("central",), methods=("*",)),
@@ -148,7 +145,6 @@ def test_what_only_the_file_can_say(tmp_path: Path) -> None:
 
 def test_a_slow_link_has_longer_times_unless_they_are_given() -> None:
     settings = load({**NODE, "link": "slow"}, {})
-    assert settings.profile == SLOW
     assert (settings.default_message_timeout, settings.hello_interval) == (60, 60)
     settings = load({**NODE, "link": "slow", "hello-interval": "5"}, {})
     assert settings.hello_interval == 5

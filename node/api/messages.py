@@ -1,43 +1,30 @@
-"""What the control socket offers: every method of the table in the README's appendix."""
+"""Messages over the control socket: submit, look, wait, cancel, again."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 
 import msgspec
 
 from node import submitting
-from node.permits import Permits
-from node.targets import resolve
-from node.views import NodeViews
-from steward.config import Settings
+from node.api.house import House
 from steward.control.address import Caller
-from steward.control.server import ControlServer, Handler
+from steward.control.server import Handler
 from steward.errors import NotPossible, UnknownId, UsageError
 from steward.handoff import Handoff
-from steward.handoff.state import Now
 from steward.message import FINAL, MessageId, State
 from steward.publisher import Publishers
 from steward.store import Store, Tables
-from steward.subjects import NodeName, Subject, node_name
+from steward.subjects import Subject
 
 LONGEST_WAIT = 3600.0
-T = TypeVar("T")
 
-
-class House(Protocol):
-    """The daemon as its control socket sees it."""
-
-    settings: Settings
-
-    def now(self) -> Now: ...
-
-    def processes(self) -> list[dict[str, Any]]: ...
-
-    def start_process(self, name: str) -> None: ...
+Touching = Callable[[Collection[str]], AbstractContextManager[asyncio.Event]]
+"""Ids -> an event that is set whenever one of them changed."""
 
 
 class Submit(msgspec.Struct, forbid_unknown_fields=True):
@@ -63,27 +50,8 @@ class Ids(msgspec.Struct, forbid_unknown_fields=True):
     timeout: float = 0.0
 
 
-class Nodes(msgspec.Struct, forbid_unknown_fields=True):
-    nodes: list[str] = []
-    all: bool = False
-
-
-class Errors(msgspec.Struct, forbid_unknown_fields=True):
-    node: str | None = None
-    level: str | None = None
-    text: str | None = None
-    limit: int = 100
-    cursor: str | None = None
-
-
-class Explain(msgspec.Struct, forbid_unknown_fields=True, rename={"frm": "from"}):
-    frm: str
-    method: str
-    args: list[str] = []
-
-
-class Api:
-    """The handlers. Reads see what is committed; what they change is committed when they answer."""
+class MessageApi:
+    """What they change is committed when they answer."""
 
     def __init__(
         self,
@@ -91,21 +59,17 @@ class Api:
         store: Store,
         handoff: Handoff,
         publishers: Publishers,
-        permits: Callable[[], Permits],
-        views: NodeViews,
+        touching: Touching,
     ) -> None:
         self._house = house
         self._store = store
         self._handoff = handoff
         self._publishers = publishers
-        self._permits = permits
-        self._views = views
-        self.server: ControlServer
+        self._touching = touching
 
     def handlers(self) -> Mapping[str, Handler]:
         """By the name that callers use."""
         return {
-            "status": self._status,
             "submit": self._submit,
             "replay": self._replay,
             "messages": self._messages,
@@ -113,20 +77,7 @@ class Api:
             "wait": self._wait,
             "cancel": self._cancel,
             "retry": self._retry,
-            "resolve": self._resolve,
-            "nodes": self._nodes,
-            "node": self._node,
-            "hold": self._hold,
-            "release": self._release,
-            "clear": self._clear,
-            "forget": self._forget,
-            "errors": self._errors,
-            "processes": self._processes,
-            "startProcess": self._start_process,
-            "explain": self._explain,
         }
-
-    # ---------------------------------------------------------------- messages
 
     async def _submit(self, params: dict[str, Any], caller: Caller) -> object:
         p = msgspec.convert(params, Submit)
@@ -175,7 +126,7 @@ class Api:
         p = msgspec.convert(params, Ids)
         until = time.monotonic() + min(p.timeout, LONGEST_WAIT)
         ids = [MessageId(id) for id in dict.fromkeys(p.ids)]
-        with self.server.touching(ids) as touched:
+        with self._touching(ids) as touched:
             while True:
                 touched.clear()
                 ended, unknown = await self._store.read(lambda t: t.history.ended(ids))
@@ -194,9 +145,9 @@ class Api:
 
     async def _cancel(self, params: dict[str, Any], _caller: Caller) -> object:
         p = msgspec.convert(params, Ids)
-        return {"results": await self._cancel_all([MessageId(id) for id in p.ids])}
+        return {"results": await self.cancel_all([MessageId(id) for id in p.ids])}
 
-    async def _cancel_all(self, ids: Sequence[MessageId]) -> list[dict[str, Any]]:
+    async def cancel_all(self, ids: Sequence[MessageId]) -> list[dict[str, Any]]:
         """Each on its own: what cannot be cancelled says why, and keeps no other from it."""
 
         def cancel(tables: Tables) -> tuple[list[dict[str, Any]], list[Subject]]:
@@ -230,90 +181,6 @@ class Api:
             "results": [{"id": id, "newId": new[i]} for i, id in enumerate(ids) if i in new],
             "refused": answer["refused"],
         }
-
-    # ---------------------------------------------------------------- nodes
-
-    async def _resolve(self, params: dict[str, Any], _caller: Caller) -> object:
-        targets = params.get("targets")
-        if not isinstance(targets, list) or not all(isinstance(t, str) for t in targets):
-            raise UsageError("targets is no list of names", "names, globs, key=value, @group")
-        known = await self._store.read(self._views.labels)
-        return resolve(targets, known, self._house.settings.groups)
-
-    async def _nodes(self, _params: dict[str, Any], _caller: Caller) -> object:
-        return {"nodes": await self._store.read(self._views.nodes)}
-
-    async def _node(self, params: dict[str, Any], _caller: Caller) -> object:
-        name = node_name(str(params.get("name")))
-        found = [n for n in await self._store.read(self._views.nodes) if n["name"] == name]
-        if not found:
-            raise UnknownId(f"no node {name} is known", "steward nodes ls")
-        return found[0]
-
-    async def _names(self, params: dict[str, Any]) -> list[NodeName]:
-        p = msgspec.convert(params, Nodes)
-        if p.all:
-            return [NodeName(n) for n in await self._store.read(self._views.labels)]
-        if not p.nodes:
-            raise UsageError("no node is named", "nodes, or all")
-        return [node_name(n) for n in p.nodes]
-
-    async def _hold(self, params: dict[str, Any], _caller: Caller) -> object:
-        names = await self._names(params)
-        await self._store.write(lambda t: t.outbox.hold(names))
-        return {"nodes": names, "messages": await self._open_for(names)}
-
-    async def _release(self, params: dict[str, Any], _caller: Caller) -> object:
-        names = await self._names(params)
-        self._publishers.wake(await self._store.write(lambda t: t.outbox.release(names)))
-        return {"nodes": names, "messages": await self._open_for(names)}
-
-    async def _clear(self, params: dict[str, Any], _caller: Caller) -> object:
-        names = await self._names(params)
-        ids = await self._store.read(lambda t: t.outbox.clear(names))
-        await self._cancel_all(ids)
-        return {"nodes": names, "messages": len(ids)}
-
-    async def _forget(self, params: dict[str, Any], _caller: Caller) -> object:
-        names = await self._names(params)
-
-        def forget(tables: Tables) -> None:
-            for name in names:
-                tables.outbox.forget(name)
-                tables.records.forget(name)
-
-        await self._store.write(forget)
-        return {"nodes": names, "messages": 0}
-
-    async def _open_for(self, names: Sequence[NodeName]) -> int:
-        loads = await self._store.read(lambda t: t.outbox.loads())
-        return sum(loads[n].queued + loads[n].under_way for n in names if n in loads)
-
-    # ---------------------------------------------------------------- the rest
-
-    async def _status(self, _params: dict[str, Any], _caller: Caller) -> object:
-        return await self._views.status()
-
-    async def _errors(self, params: dict[str, Any], _caller: Caller) -> object:
-        p = msgspec.convert(params, Errors)
-        return await self._store.read(
-            lambda t: t.records.errors(
-                node=p.node, level=p.level, text=p.text, limit=p.limit, cursor=p.cursor
-            )
-        )
-
-    async def _processes(self, _params: dict[str, Any], _caller: Caller) -> object:
-        return {"processes": self._house.processes()}
-
-    async def _start_process(self, params: dict[str, Any], _caller: Caller) -> object:
-        name = str(params.get("name"))
-        self._house.start_process(name)
-        return {"started": name}
-
-    async def _explain(self, params: dict[str, Any], _caller: Caller) -> object:
-        p = msgspec.convert(params, Explain)
-        decision = self._permits().allowed(p.frm, p.method)
-        return {"allowed": decision.allowed, "rule": decision.rule, "reason": decision.reason}
 
 
 def _progress(shown: Mapping[str, Any]) -> str:

@@ -1,0 +1,75 @@
+"""The daemon itself over the control socket: status, errors, processes, permits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from node.api.house import House
+from node.permits import Permits
+from node.views import NodeViews
+from steward.control.address import Caller
+from steward.control.server import Handler
+from steward.store import Store
+
+
+class Errors(msgspec.Struct, forbid_unknown_fields=True):
+    node: str | None = None
+    level: str | None = None
+    text: str | None = None
+    limit: int = 100
+    cursor: str | None = None
+
+
+class Explain(msgspec.Struct, forbid_unknown_fields=True, rename={"frm": "from"}):
+    frm: str
+    method: str
+    args: list[str] = []
+
+
+class DaemonApi:
+    """Reads see what is committed."""
+
+    def __init__(
+        self, house: House, store: Store, permits: Callable[[], Permits], views: NodeViews
+    ) -> None:
+        self._house = house
+        self._store = store
+        self._permits = permits
+        self._views = views
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """By the name that callers use."""
+        return {
+            "status": self._status,
+            "errors": self._errors,
+            "processes": self._processes,
+            "startProcess": self._start_process,
+            "explain": self._explain,
+        }
+
+    async def _status(self, _params: dict[str, Any], _caller: Caller) -> object:
+        return await self._views.status()
+
+    async def _errors(self, params: dict[str, Any], _caller: Caller) -> object:
+        p = msgspec.convert(params, Errors)
+        return await self._store.read(
+            lambda t: t.records.errors(
+                node=p.node, level=p.level, text=p.text, limit=p.limit, cursor=p.cursor
+            )
+        )
+
+    async def _processes(self, _params: dict[str, Any], _caller: Caller) -> object:
+        return {"processes": self._house.processes()}
+
+    async def _start_process(self, params: dict[str, Any], _caller: Caller) -> object:
+        name = str(params.get("name"))
+        self._house.start_process(name)
+        return {"started": name}
+
+    async def _explain(self, params: dict[str, Any], _caller: Caller) -> object:
+        p = msgspec.convert(params, Explain)
+        decision = self._permits().allowed(p.frm, p.method)
+        return {"allowed": decision.allowed, "rule": decision.rule, "reason": decision.reason}
