@@ -10,7 +10,7 @@ from unittest.mock import MagicMock
 import click
 import pytest
 
-from node.api import Api
+from node.api import DaemonApi, MessageApi, NodeApi
 from node.methods import registry
 from steward.cli import INTERRUPTED
 from steward.cli.exits import FAILED, INCOMPLETE, NOTHING, OK, REFUSED
@@ -98,7 +98,8 @@ def test_every_field_kind_and_method_of_a_message_is_told_of() -> None:
 
 
 def test_every_method_of_the_control_socket_is_told_of() -> None:
-    told_of([*Api.handlers(MagicMock()), "watch"])
+    apis = (MessageApi, NodeApi, DaemonApi)
+    told_of([*(name for api in apis for name in api.handlers(MagicMock())), "watch"])
 
 
 def test_every_state_is_told_of() -> None:
