@@ -150,9 +150,7 @@ def test_giving_up_counts_from_the_later_of_acceptance_and_first_try(ledger: Led
 
 
 def test_what_has_used_up_its_attempts_is_undelivered(ledger: Ledger) -> None:
-    old, patient, endless = put(
-        ledger, message(retries=3), message(retries=4), message(retries=0)
-    )
+    old, patient, endless = put(ledger, message(retries=3), message(retries=4), message(retries=0))
     ledger.outbox.give_up_queued(EVENTS, 5.0, at(0, steady=34.9))
     assert state_of(ledger, old) == (State.QUEUED, False)
     ledger.outbox.give_up_queued(EVENTS, 5.0, at(0, steady=35.0))
