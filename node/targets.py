@@ -7,13 +7,16 @@ from fnmatch import fnmatchcase
 
 from steward.subjects import node_name
 
+Known = Mapping[str, Mapping[str, str] | None]
+"""The labels of every node that is known, by name; None: it was sent to, but never heard of."""
+
 
 def resolve(
     targets: Sequence[str],
-    known: Mapping[str, Mapping[str, str]],
+    known: Known,
     groups: Mapping[str, Sequence[str]],
 ) -> dict[str, list[str]]:
-    """``known``: labels by node. ``nodes`` in the order of the targets, each once; ``unseen``: the
+    """``nodes`` in the order of the targets, each once; ``unseen``: the
     literal names that nothing was ever heard of; ``nothing``: patterns that matched no node.
     Raises InvalidMessage for a name that can't be one."""
     nodes: dict[str, None] = {}
@@ -23,7 +26,7 @@ def resolve(
         if _is_literal(target):
             name = node_name(target)
             nodes[name] = None
-            if name not in known:
+            if known.get(name) is None:
                 unseen.append(name)
             continue
         matched = _matched(target, known, groups)
@@ -37,20 +40,19 @@ def _is_literal(target: str) -> bool:
     return not (target.startswith("@") or "=" in target or any(c in target for c in "*?["))
 
 
-def _matched(
-    target: str, known: Mapping[str, Mapping[str, str]], groups: Mapping[str, Sequence[str]]
-) -> list[str]:
+def _matched(target: str, known: Known, groups: Mapping[str, Sequence[str]]) -> list[str]:
     if target.startswith("@"):
         members = groups.get(target[1:], ())
         return list(dict.fromkeys(name for m in members for name in _selected(m, known)))
     return _selected(target, known)
 
 
-def _selected(pattern: str, known: Mapping[str, Mapping[str, str]]) -> list[str]:
+def _selected(pattern: str, known: Known) -> list[str]:
     """What a name, a glob or a label means; a group's members are such."""
     if _is_literal(pattern):
         return [pattern]
     if "=" in pattern:
         key, _, value = pattern.partition("=")
-        return sorted(n for n, labels in known.items() if fnmatchcase(labels.get(key, ""), value))
+        labels = {n: own[key] for n, own in known.items() if own and key in own}
+        return sorted(n for n, label in labels.items() if fnmatchcase(label, value))
     return sorted(n for n in known if fnmatchcase(n, pattern))

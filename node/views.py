@@ -55,9 +55,13 @@ class NodeViews:
 
     # ---------------------------------------------------------------- nodes
 
-    def labels(self, tables: Tables) -> dict[str, Mapping[str, str]]:
-        """Every node that is known, with its labels: heard of, or sent to."""
-        return {name: known.hello.labels if known else {} for name, known in self._known(tables)}
+    def labels(self, tables: Tables) -> dict[str, Mapping[str, str] | None]:
+        """Every node that is known, with its labels; None: it was sent to, but never heard of."""
+        labels = {
+            name: known.hello.labels if known else None for name, known in self._known(tables)
+        }
+        here = self._facts.settings
+        return labels | {here.node: here.labels}
 
     def nodes(self, tables: Tables) -> list[dict[str, Any]]:
         """Every known node, by name; this one too."""
