@@ -1,0 +1,1 @@
+"""``python -m tests.bench``: what Steward does on this machine, beside what the machine allows."""

@@ -1,0 +1,71 @@
+"""``python -m tests.bench [--only NAME,…] [--json FILE] [--folder DIR]``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.bench import limits
+from tests.bench.limits import Limits
+from tests.bench.measures import MEASURES
+from tests.bench.table import Figure, table
+
+
+def machine(found: Limits) -> list[Figure]:
+    """The machine's own limits as figures."""
+    words = {
+        "round_trip": ("request and reply through the broker", "ms"),
+        "requests": ("the same, 64 under way", "/s"),
+        "commit": ("a commit of one row on the disk", "ms"),
+        "rows": ("rows, 256 a commit", "/s"),
+        "handoff": ("a bare handoff, disk to disk, 256 a frame", "/s"),
+        "spawns": ("posix_spawn and pidfd, one at a time", "/s"),
+        "run": ("true, by the runner", "ms"),
+        "runs": ("the same, 16 under way", "/s"),
+        "call": ("a call over the control socket", "ms"),
+        "one_command": ("the parts of one command, in all", "ms"),
+    }
+    return [
+        Figure(name=name, value=getattr(found, field), unit=unit)
+        for field, (name, unit) in words.items()
+    ]
+
+
+async def run(names: list[str], folder: Path) -> list[Figure]:
+    """All figures; those of the machine first."""
+    print("the machine itself …", file=sys.stderr)
+    (folder / "limits").mkdir()
+    found = await limits.measure(folder / "limits")
+    figures = machine(found)
+    for name in names:
+        print(f"{name} …", file=sys.stderr)
+        figures += await MEASURES[name](folder / name, found)
+    return figures
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--only", help=f"some of {','.join(MEASURES)}; default: all")
+    parser.add_argument("--json", type=Path, help="also write the figures there, one a line")
+    parser.add_argument("--folder", type=Path, help="on the disk to measure; default: temporary")
+    given = parser.parse_args()
+    names = given.only.split(",") if given.only else list(MEASURES)
+    if wrong := [name for name in names if name not in MEASURES]:
+        parser.error(f"{wrong[0]!r} is none of {', '.join(MEASURES)}")
+    folder = Path(tempfile.mkdtemp(prefix="steward-bench-", dir=given.folder))
+    try:
+        figures = asyncio.run(run(names, folder))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(table(figures))
+    if given.json:
+        given.json.write_bytes(b"".join(figure.line() for figure in figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+"""The measurements: each starts its own world, and returns the figures that it has found."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import statistics
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+
+from tests.bench import process
+from tests.bench.limits import Limits
+from tests.bench.table import Figure, Goal
+from tests.bench.world import Bench, Watch, bench, command, event, hosted
+
+COMMANDS = 2000
+EVENTS = 40_000
+AT_ONCE = 4
+"""Batches of events that are on their way to central at a time."""
+FLEET = 50
+ROUNDS = 7
+IDLE = 30.0
+"""Seconds for which an idle node is looked at."""
+
+
+async def latency(folder: Path, limits: Limits) -> list[Figure]:
+    """One command at a time: from the call that submits it to the answer that has its result."""
+    took: list[float] = []
+    async with bench(folder) as here:
+        for i in range(220):
+            watch = Watch()
+            [message] = await here.ends(await here.submit([command("ship1")]))
+            assert message["state"] == "succeeded", message
+            if i >= 20:
+                took.append(watch() * 1000)
+    median = Goal(at_most=7, ratio_at_most=1.5)
+    p95 = sorted(took)[int(len(took) * 0.95)]
+    return [
+        Figure(
+            name=name, value=value, unit="ms", goal=goal,
+            limit=limits.one_command, of="ms, its parts",
+        )
+        for name, value, goal in (
+            ("one command", statistics.median(took), median),
+            ("one command, p95", p95, None),
+        )
+    ]  # fmt: skip
+
+
+async def commands(folder: Path, limits: Limits) -> list[Figure]:
+    """2,000 in order, then 2,000 in parallel, to one node; and what that leaves in memory."""
+    figures: list[Figure] = []
+    async with bench(folder) as here:
+        central = here.nodes["central"].pid
+        fresh = process.memory(central)
+        for how, spawns in (("in order", 1000 / limits.run), ("parallel", limits.runs)):
+            goal = Goal(at_least=400 if how == "in order" else 500, ratio_at_least=0.6)
+            rate = await _commands(here, parallel=how == "parallel")
+            figures.append(
+                Figure(
+                    name=f"commands, {how}", value=rate, unit="/s", goal=goal,
+                    limit=spawns, of="/s by the runner alone",
+                )
+            )  # fmt: skip
+        figures += [
+            Figure(name="central fresh", value=fresh, unit="MiB"),
+            Figure(
+                name=f"central after {2 * COMMANDS:,} commands",
+                value=process.memory(central), unit="MiB", goal=Goal(at_most=80),
+            ),
+        ]  # fmt: skip
+    return figures
+
+
+async def _commands(here: Bench, *, parallel: bool) -> float:
+    await here.ends(await here.submit([command("ship1")]))
+    before = await here.succeeded("ShellCommand")
+    watch = Watch()
+    for _ in range(COMMANDS // 250):
+        await here.submit([command("ship1", parallel=parallel)] * 250)
+    await here.settled("ShellCommand")
+    rate = COMMANDS / watch()
+    assert await here.succeeded("ShellCommand") - before == COMMANDS
+    return rate
+
+
+async def events(folder: Path, limits: Limits) -> list[Figure]:
+    """To one node, through the control socket in batches, until each is receipted; then until
+    messages.jsonl has caught up."""
+    async with bench(folder) as here:
+        central, ship = (here.nodes[name].pid for name in ("central", "ship1"))
+        await here.ends(await here.submit([event("ship1", 0)]))
+        before = process.use(central).cpu, process.use(ship).cpu
+        watch = Watch()
+        async with asyncio.TaskGroup() as group:
+            numbers = iter(range(1, EVENTS + 1))
+            for _ in range(AT_ONCE):
+                group.create_task(_submit_events(here, numbers))
+        await here.settled("TextLogging")
+        rate = EVENTS / watch()
+        await journaled(here.folder / "central" / "messages.jsonl", 2 * EVENTS + 2)
+        with_journal = EVENTS / watch()
+        after = process.use(central).cpu, process.use(ship).cpu
+        assert await here.succeeded("TextLogging") == EVENTS + 1
+        logged = (here.folder / "ship1" / "textlogging" / "central.log").read_text()
+        assert [int(line[:8]) for line in logged.splitlines()] == list(range(EVENTS + 1))
+    cost = [(b - a) / EVENTS * 1e6 for a, b in zip(before, after, strict=True)]
+    goal = Goal(at_least=20_000)
+    return [
+        *(
+            Figure(
+                name=name, value=value, unit="/s", goal=goal,
+                limit=limits.handoff, of="/s, a bare handoff",
+            )
+            for name, value in (("events", rate), ("events, also in messages.jsonl", with_journal))
+        ),
+        Figure(name="central's processor, an event", value=cost[0], unit="µs"),
+        Figure(name="the node's processor, an event", value=cost[1], unit="µs"),
+    ]  # fmt: skip
+
+
+async def _submit_events(here: Bench, numbers: Iterator[int]) -> None:
+    while batch := [event("ship1", n) for n in itertools.islice(numbers, 500)]:
+        await here.submit(batch)
+
+
+async def journaled(path: Path, lines: int) -> None:
+    """Until the file has so many."""
+    have, at = 0, 0
+    while have < lines:
+        if path.exists():
+            with path.open("rb") as file:
+                file.seek(at)
+                data = file.read()
+            have, at = have + data.count(b"\n"), at + len(data)
+        await asyncio.sleep(0.05)
+
+
+async def fanout(folder: Path, limits: Limits) -> list[Figure]:
+    """One command to 50 nodes: from the call that submits it until the last result is stored."""
+    names = [f"ship{i}" for i in range(1, FLEET + 1)]
+    took: list[float] = []
+    async with bench(folder, ()) as here, hosted(here, names, 2):
+        for i in range(ROUNDS + 1):
+            watch = Watch()
+            ended = await here.ends(await here.submit([command(name) for name in names]))
+            assert {m["state"] for m in ended} == {"succeeded"}
+            if i:  # the first starts 50 runners
+                took.append(watch())
+    return [
+        Figure(
+            name=f"one command on {FLEET} nodes", value=statistics.median(took), unit="s",
+            goal=Goal(at_most=0.25), limit=FLEET / limits.runs, of="s by one runner alone",
+        )
+    ]  # fmt: skip
+
+
+async def idle(folder: Path, _limits: Limits) -> list[Figure]:
+    """A node with its link, its metrics and nothing to do; and its memory after 10,000 messages."""
+    async with bench(folder) as here:
+        pid = here.nodes["ship1"].pid
+        await asyncio.sleep(3)
+        fresh = process.memory(pid)
+        used = await process.idle(pid, IDLE)
+        for at in range(0, 10_000, 500):
+            await here.submit([event("ship1", n) for n in range(at, at + 500)])
+        await here.settled("TextLogging")
+        after = process.memory(pid)
+    return [
+        Figure(name="an idle node", value=fresh, unit="MiB", goal=Goal(at_most=40)),
+        Figure(
+            name="a node after 10,000 messages", value=after, unit="MiB", goal=Goal(at_most=56)
+        ),
+        Figure(
+            name="an idle node's processor", value=used.cpu * 100, unit="% of a core",
+            goal=Goal(at_most=0.15),
+        ),
+        Figure(
+            name="an idle node's wake-ups", value=used.wakeups, unit="/s", goal=Goal(at_most=8)
+        ),
+    ]  # fmt: skip
+
+
+Measure = Callable[[Path, Limits], Awaitable[list[Figure]]]
+MEASURES: Mapping[str, Measure] = {
+    measure.__name__: measure for measure in (latency, commands, events, fanout, idle)
+}
