@@ -108,7 +108,7 @@ class Outbox(Care):
     def awaits_result(self, stream: OutStream) -> bool:
         sql = (
             "SELECT 1 FROM message WHERE stream = ? AND seq <= ?"
-            " AND state IN ('delivered', 'running') LIMIT 1"
+            " AND delivered_at IS NOT NULL AND confirmed = 0 LIMIT 1"
         )
         return self.con.execute(sql, (stream.key, stream.base)).fetchone() is not None
 
@@ -135,7 +135,8 @@ class Outbox(Care):
                 continue
             n, lane, state, stream = row
             self.con.execute(
-                "UPDATE message SET state = ?, tombstone = ?, due = NULL WHERE n = ?", (why, why, n)
+                "UPDATE message SET state = ?, ill = 1, tombstone = ?, due = NULL WHERE n = ?",
+                (why, why, n),
             )
             self._move(self.lane_at(lane), state, why)
             self.forget_stream(stream)
@@ -179,15 +180,15 @@ class Outbox(Care):
         if lane.is_command:
             self.con.execute(
                 "UPDATE message SET state = iif(state = 'running', state, 'delivered'),"
-                f" tombstone = '', reason = '', due = NULL, delivered_at = ? {where}",
+                f" ill = 0, tombstone = '', reason = '', due = NULL, delivered_at = ? {where}",
                 (now.wall, *at),
             )
             before.pop(State.RUNNING, None)
             self.shared.touched.messages.update(ids)
         elif bound:
             self.con.execute(
-                "UPDATE message SET state = 'succeeded', confirmed = 1, reason = '', due = NULL,"
-                f" delivered_at = ?, ended_at = ? {where}",
+                "UPDATE message SET state = 'succeeded', ill = 0, confirmed = 1, reason = '',"
+                f" due = NULL, delivered_at = ?, ended_at = ? {where}",
                 (now.wall, now.wall, *at),
             )
             self._ended(lane, [b.n for b in bound], ids)
@@ -231,7 +232,7 @@ class Outbox(Care):
                 f"{above} AND tombstone = '' AND NOT ?", stream.key, stream.base, lane.is_command
             )
             lost += self._rows(
-                "stream = ? AND seq <= ? AND state IN ('delivered', 'running')",
+                "stream = ? AND seq <= ? AND delivered_at IS NOT NULL AND confirmed = 0",
                 stream.key,
                 stream.base,
             )

@@ -17,15 +17,11 @@ from steward.handoff.sender import attempts_at
 from steward.handoff.state import Now
 from steward.ledger import Shared
 from steward.message import FINAL, OPEN, Body, MessageId, State
+from steward.outbox_rows import ILL
 
 PROBLEMS = FINAL - {State.SUCCEEDED, State.PUBLISHED, State.CANCELLED}
 """Ends that somebody should look at."""
 
-ILL = FINAL - {State.SUCCEEDED, State.PUBLISHED}
-_ILL_LIST = (
-    "('failed', 'timed_out', 'refused', 'undelivered', 'expired', 'cancelled', 'interrupted',"
-    " 'unknown')"
-)
 _BEYOND = 2**62
 _FEW_LANES = 256
 _SEARCH_SECONDS = 0.1
@@ -130,7 +126,7 @@ class History:
         """The one at the head of the stream, for which a delivered command waits."""
         row = self.con.execute(
             "SELECT id FROM message WHERE stream = ? AND seq < ?"
-            " AND state IN ('delivered', 'running') AND parallel = 0 ORDER BY seq LIMIT 1",
+            " AND delivered_at IS NOT NULL AND confirmed = 0 AND parallel = 0 ORDER BY seq LIMIT 1",
             (stream, seq),
         ).fetchone()
         return None if row is None else row[0]
@@ -241,9 +237,7 @@ class Choice:
             return self._by("message_job", "job = ?", order, self.wanted, self.job)
         if not self.wanted & {State.SUCCEEDED, State.PUBLISHED}:
             is_open = self._by("message_open", "confirmed = 0", order, self.wanted & OPEN)
-            is_ill = self._by(
-                "message_ended_ill", f"state IN {_ILL_LIST}", order, self.wanted & ILL
-            )
+            is_ill = self._by("message_ill", "ill = 1", order, self.wanted & ILL)
             return heapq.merge(is_open, is_ill, reverse=down)
         keys = self._few_lanes()
         if keys is None:

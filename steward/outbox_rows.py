@@ -11,15 +11,17 @@ import msgspec
 from steward import subjects
 from steward.handoff.state import Now, Outgoing, OutStream
 from steward.ledger import HIDDEN, Lane, Shared
-from steward.message import NEVER_STARTED, Kind, MessageId, State
+from steward.message import FINAL, NEVER_STARTED, OPEN, Kind, MessageId, State
 from steward.subjects import NodeName, Subject
 
+ILL = FINAL - {State.SUCCEEDED, State.PUBLISHED}
 QUEUED = "lane = ? AND stream IS NULL AND confirmed = 0"
 _END = """
-    UPDATE message SET state = ?, confirmed = 1, reason = ?, due = NULL, ended_at = ? WHERE n = ?"""
+    UPDATE message SET state = ?, ill = ?, confirmed = 1, reason = ?, due = NULL, ended_at = ?
+    WHERE n = ?"""
 _UNBIND = """
-    UPDATE message SET stream = NULL, seq = NULL, state = 'queued', tombstone = '', maybe = 1,
-        sent_at = NULL, due = expires WHERE n = ?"""
+    UPDATE message SET stream = NULL, seq = NULL, state = 'queued', ill = 0, tombstone = '',
+        maybe = 1, sent_at = NULL, due = expires WHERE n = ?"""
 
 
 _REMEMBERED = 16
@@ -58,6 +60,7 @@ class OutboxRows:
         self._tally: dict[tuple[int, str], int] | None = None
         self._node_load: dict[NodeName, int] = {}
         self._moves: dict[tuple[int, str], int] = defaultdict(int)
+        self._open = 0
         self._next_n = 0
         self._flying: OrderedDict[int, list[Bound]] = OrderedDict()
 
@@ -130,6 +133,8 @@ class OutboxRows:
             if state is not None:
                 tally[(lane.key, state)] = tally.get((lane.key, state), 0) + by
                 self._moves[(lane.key, state)] += by
+                if state in OPEN:
+                    self._open += by
                 if state in ("queued", "sent"):
                     self._node_load[lane.node] = self._node_load.get(lane.node, 0) + by
         self.shared.touched.nodes.add(lane.node)
@@ -144,7 +149,13 @@ class OutboxRows:
                 " WHERE state IN ('queued', 'sent') GROUP BY node"
             )
             self._node_load = dict(rows.fetchall())
+            self._open = sum(n for (_, state), n in self._tally.items() if state in OPEN)
         return self._tally
+
+    def open_messages(self) -> int:
+        """How many messages have no end yet."""
+        self._tallies()
+        return self._open
 
     def load(self, node: NodeName) -> int:
         """How many messages for the node are queued or sent: what its bound counts."""
@@ -185,10 +196,16 @@ class OutboxRows:
         """Settle rows of one lane, confirmed; ``unknown`` those a lost store may have handled."""
         if not rows:
             return
-        ends = [(self._proved(row, state), reason, now.wall, row.n) for row in rows]
-        self.con.executemany(_END, ends)
+        ends = [self._proved(row, state) for row in rows]
+        self.con.executemany(
+            _END,
+            [
+                (end, end in ILL, reason, now.wall, row.n)
+                for row, end in zip(rows, ends, strict=True)
+            ],
+        )
         for row, end in zip(rows, ends, strict=True):
-            self._move(lane, row.state, end[0])
+            self._move(lane, row.state, end)
         self._ended(lane, [row.n for row in rows], [row.id for row in rows])
 
     @staticmethod

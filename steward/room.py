@@ -11,6 +11,8 @@ from steward.errors import StoreFull
 
 MIB = 1024 * 1024
 _NO_BOUND = 0xFFFFFFFE
+_BYTES_TO_END = 256
+"""By which a message grows, with its index entries, until it has ended."""
 
 
 class Room:
@@ -34,6 +36,7 @@ class Room:
         self.reason = ""
         """Why intake is closed; empty: it is open."""
         self._bound = -1
+        self._has_ballast = False
 
     def check(self) -> None:
         """Raises StoreFull while intake is closed."""
@@ -52,7 +55,7 @@ class Room:
         stat = os.statvfs(self.folder)
         return stat.f_bavail * stat.f_frsize
 
-    def look(self, con: sqlite3.Connection) -> None:
+    def look(self, con: sqlite3.Connection, open_messages: int) -> None:
         """Open or close intake as disk and file are now; in the connection's thread."""
         if self._bound != self.pages:
             con.execute(f"PRAGMA max_page_count = {self.pages or _NO_BOUND}").fetchone()
@@ -63,9 +66,11 @@ class Room:
         self.used = (pages - unused) * size
         bound = self.pages * size
         free = self.free()
-        if free < self.min_free:
-            self.reason = f"{_mib(free)} free on the disk, less than the {_mib(self.min_free)} kept"
-        elif bound and self.used > bound - min(self.ballast, bound // 4):
+        to_end = open_messages * _BYTES_TO_END
+        kept = max(self.min_free, to_end)
+        if free < kept:
+            self.reason = f"{_mib(free)} free on the disk, less than the {_mib(kept)} kept"
+        elif bound and self.used > bound - min(self.ballast + to_end, bound // 2):
             self.reason = f"the database has {_mib(self.used)} and may have {_mib(bound)} in all"
         else:
             self.reason = ""
@@ -78,18 +83,20 @@ class Room:
             if self.free() >= self.ballast or self.file.stat().st_size == 0:
                 return False
             os.truncate(self.file, 0)
+            self._has_ballast = False
         except OSError:
             return False
         return True
 
     def _restore(self, free: int) -> None:
-        if free < self.min_free + 2 * self.ballast or not self.ballast:
+        if self._has_ballast or not self.ballast or free < self.min_free + 2 * self.ballast:
             return
         with contextlib.suppress(OSError):
             handle = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 if os.fstat(handle).st_size < self.ballast:
                     os.posix_fallocate(handle, 0, self.ballast)
+                self._has_ballast = True
             finally:
                 os.close(handle)
 

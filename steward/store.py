@@ -66,10 +66,18 @@ class _Connection(aiosqlite.Connection):
         self._tx.put_nowait((future, lambda: fn(self._conn)))
         return future
 
+    def join(self) -> None:
+        """After a failed opening: the thread must not outlive the loop that it reports to."""
+        self._thread.join()
+
 
 async def _connected(connect: Callable[[], sqlite3.Connection]) -> _Connection:
     connection = _Connection(connect, iter_chunk_size=64)
-    await connection
+    try:
+        await connection
+    except BaseException:
+        connection.join()
+        raise
     return connection
 
 
@@ -169,7 +177,7 @@ class Store:
         self.clock.continue_from(steady)
         tables = Tables(Shared(con, self.identity, self.room.check))
         self.identity.first_n = tables.outbox.next_n(0)
-        self.room.look(con)
+        self.room.look(con, tables.outbox.open_messages())
         return tables
 
     async def close(self) -> None:
@@ -187,7 +195,7 @@ class Store:
     async def limit_pages(self, pages: int) -> None:
         """Bound the file to this many pages; 0: no bound."""
         self.room.pages = pages
-        await self._open(self._writer).hop(lambda con: self.room.look(con))
+        await self._open(self._writer).hop(self._look_around)
 
     def on_commit(self, listener: Listener) -> None:
         """Call ``listener`` on the loop after each commit."""
@@ -268,7 +276,7 @@ class Store:
 
     def _commit(self, con: sqlite3.Connection, units: list[_Unit]) -> Touched:
         """Commit all units that don't fail by themselves. Raises if none can be committed."""
-        self.room.look(con)
+        self._look_around(con)
         left = list(units)
         while True:
             try:
@@ -312,6 +320,10 @@ class Store:
         con.execute("UPDATE meta SET steady = ?, wall = max(wall, ?)", (now.steady, now.wall))
         con.execute("COMMIT")
         return touched
+
+    def _look_around(self, con: sqlite3.Connection) -> None:
+        assert self._tables is not None
+        self.room.look(con, self._tables.outbox.open_messages())
 
     def _undo(self, con: sqlite3.Connection) -> None:
         if con.in_transaction:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from steward import store_file
 from steward.handoff.state import Arrival, Now
 from steward.ledger import Identity, Shared
 from steward.message import Kind, Message, MessageId
-from steward.store import Tables
+from steward.store import Store, Tables
 from steward.subjects import NodeName, Subject
 from tests.property.fake_ledger import FakeLedger
 
+MIB = 1024 * 1024
 ME = NodeName("central")
 SHIP = NodeName("ship1")
 EVENTS = Subject("ship1.EventACK.TextLogging")
@@ -111,3 +112,42 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
         made.check()
     finally:
         made.con.close()
+
+
+Opener = Callable[..., Awaitable[Store]]
+
+
+@pytest.fixture
+async def opener(tmp_path: Path) -> AsyncIterator[Opener]:
+    """Opens the test's state folder, and closes whatever it opened."""
+    opened: list[Store] = []
+
+    async def open_store(*, ballast: int = MIB) -> Store:
+        opened.append(await Store.open(tmp_path / "state", ME, min_free=0, ballast=ballast))
+        return opened[-1]
+
+    try:
+        yield open_store
+    finally:
+        for store in opened:
+            await store.close()
+
+
+@pytest.fixture
+async def store(opener: Opener) -> Store:
+    return await opener()
+
+
+def put(store: Store, count: int = 1) -> Callable[[Tables], list[MessageId]]:
+    """A unit of work that takes ``count`` new events in, within the bounds of intake."""
+
+    def unit(tables: Tables) -> list[MessageId]:
+        new = [message() for _ in range(count)]
+        tables.outbox.submit(new, 0, store.clock.now(), 1_000_000)
+        return [m.id for m in new]
+
+    return unit
+
+
+def counts(tables: Tables) -> dict[str, int]:
+    return tables.outbox.counts()
