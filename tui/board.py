@@ -29,7 +29,7 @@ class Opened:
     """A node in full."""
 
     node: NodeRow
-    processes: tuple[object, ...]
+    processes: tuple[object, ...] | None
     messages: tuple[MessageRow, ...]
 
 

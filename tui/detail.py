@@ -41,8 +41,9 @@ def node(row: NodeRow, whole: Opened | None, clock: Clock, cells: int) -> list[L
         lines += [fit(one, cells) for one in _labelled(label, value, cells)]
     if whole is None:
         return lines
-    lines += [EMPTY, _heading("processes", cells)]
-    lines += [_process(one, cells) for one in whole.processes[:6]] or [_none("none reported")]
+    if whole.processes is not None:
+        lines += [EMPTY, _heading("processes", cells)]
+        lines += [_process(one, cells) for one in whole.processes[:6]] or [_none("none")]
     lines += [EMPTY, _heading("last messages", cells)]
     lines += [_message(one, clock, cells) for one in whole.messages] or [
         _none("none yet: c writes the first")
@@ -82,8 +83,10 @@ def _skew(seconds: float | None) -> Line:
 def _waiting(row: NodeRow) -> Line:
     if not (row.queued or row.under_way):
         return (say("nothing", Tone.MUTED),)
-    oldest = f", the oldest for {long(row.oldest_waiting)}" if row.oldest_waiting else ""
-    return (say(f"{row.queued:,} queued, {row.under_way:,} under way{oldest}"),)
+    parts = [f"{row.queued:,} queued"] if row.queued else []
+    parts += [f"{row.under_way:,} under way"] if row.under_way else []
+    parts += [f"oldest {short(row.oldest_waiting)}"] if row.oldest_waiting else []
+    return (say(", ".join(parts)),)
 
 
 def _process(found: object, cells: int) -> Line:

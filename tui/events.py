@@ -48,10 +48,13 @@ class NodesRead(Heard):
 
 
 class NodeOpened(Heard):
-    """One node was read in full: its processes and its last messages too."""
+    """One node was read in full: its last messages too, and its processes if it told them."""
 
     def __init__(
-        self, node: NodeRow, processes: tuple[object, ...], messages: tuple[MessageRow, ...]
+        self,
+        node: NodeRow,
+        processes: tuple[object, ...] | None,
+        messages: tuple[MessageRow, ...],
     ) -> None:
         super().__init__()
         self.node, self.processes, self.messages = node, processes, messages

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from steward.errors import NoDaemon, StewardError
+from steward.errors import NoDaemon, StewardError, UnknownId
 from tui import events, rows
 
 TOPICS = ["messages", "nodes", "errors", "status"]
@@ -185,27 +185,37 @@ class Link:
             raise
         except StewardError as error:
             self._tell(events.Declined(topic, error.text, error.hint))
+        except (KeyError, TypeError) as error:
+            hint = "console and daemon are of different versions: restart both"
+            self._tell(events.Declined(topic, f"the answer has no {error}", hint))
 
     async def _read_status(self, client: Client, wants: Wants) -> None:
         self._tell(events.StatusRead(rows.read(rows.Status, await client.call("status"))))
 
     async def _read_nodes(self, client: Client, wants: Wants) -> None:
         names, self._changed_nodes = self._changed_nodes, set()
-        if 0 < len(names) <= FEW:
-            found = [await client.call("node", name=name) for name in sorted(names)]
-        else:
+        found: list[Any] = []
+        if complete := not 0 < len(names) <= FEW:
             found = (await client.call("nodes"))["nodes"]
+        else:
+            try:
+                found = [await client.call("node", name=name) for name in sorted(names)]
+            except UnknownId:  # one of them was forgotten
+                complete, found = True, (await client.call("nodes"))["nodes"]
         nodes = tuple(rows.read(rows.NodeRow, one) for one in found)
-        self._tell(events.NodesRead(nodes, complete=not 0 < len(names) <= FEW))
+        self._tell(events.NodesRead(nodes, complete=complete))
 
     async def _read_node(self, client: Client, wants: Wants) -> None:
-        node = await client.call("node", name=wants.node)
+        try:
+            node = await client.call("node", name=wants.node)
+        except UnknownId:
+            return  # forgotten: the roster says so
         last = await client.call("messages", node=[wants.node], limit=12)
         processes = node.get("processes")
         self._tell(
             events.NodeOpened(
                 rows.read(rows.NodeRow, node),
-                tuple(processes) if isinstance(processes, list) else (),
+                tuple(processes) if isinstance(processes, list) else None,
                 tuple(rows.read(rows.MessageRow, one) for one in last["messages"]),
             )
         )

@@ -42,11 +42,13 @@ BARS = "▁▂▃▄▅▆▇█"
 
 
 def node_state(row: NodeRow) -> Line:
-    """``● online``, or ``● ‖ held`` for a node whose queue is held."""
+    """``● online``, ``● ‖ held`` for a node whose queue is held, ``? not seen`` for a mere name."""
     glyph, tone = NODE_LOOKS.get(row.state, ("?", Tone.WARN))
+    if row.never_seen:
+        glyph, tone = "?", Tone.WARN
     if row.held:
         return (say(glyph + " ", tone), say(f"{HELD} held", Tone.WARN))
-    return (say(f"{glyph} {row.state}", tone),)
+    return (say(f"{glyph} {'not seen' if row.never_seen else row.state}", tone),)
 
 
 def message_state(row: MessageRow, *, room: int = 99) -> Line:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tui import looks
-from tui.ink import EMPTY, Line, Tone, joined, line, say
+from tui.ink import EMPTY, Line, Tone, joined, line, say, wrapped
 from tui.rows import ErrorRow, MessageRow, NodeRow
 from tui.times import Clock, instant, long, short, until
 
@@ -60,13 +60,15 @@ def waiting_tone(seconds: float | None) -> Tone:
     return Tone.WARN if seconds >= 3600 else Tone.MUTED
 
 
-def message_cells(row: MessageRow, clock: Clock, node_state: str, room: int) -> dict[str, Line]:
-    """The cells of the Messages table; ``room`` is the width of the column ``state``."""
+def message_cells(
+    row: MessageRow, clock: Clock, node_state: str, widths: Mapping[str, int]
+) -> dict[str, Line]:
+    """The cells of the Messages table, whose columns have these ``widths``."""
     accepted = row.at("accepted")
     expires = instant(row.expires)
     retrying = row.is_open and row.next_attempt is not None
     return {
-        "state": looks.message_state(row, room=room),
+        "state": looks.message_state(row, room=widths["state"]),
         "node": (say(row.to_node, Tone.STRONG),),
         "method": method(row),
         "what": what(row),
@@ -81,7 +83,7 @@ def message_cells(row: MessageRow, clock: Clock, node_state: str, room: int) -> 
             if row.is_open and expires is not None
             else say("—", Tone.FAINT),
         ),
-        "progress": progress(row, clock, node_state),
+        "progress": progress(row, clock, node_state, attempts="next" not in widths),
         "age": (say(short(clock.now() - accepted) if accepted else "—", Tone.MUTED),),
         "id": (say(short_id(row.id), Tone.FAINT),),
     }
@@ -116,40 +118,53 @@ def attempt(row: MessageRow) -> Line:
     return (say(f"{row.attempts}{limit}", tone),)
 
 
-def progress(row: MessageRow, clock: Clock, node_state: str = "") -> Line:
-    """How far a message is: what it waits for, since when it runs, or how it ended."""
+def progress(row: MessageRow, clock: Clock, node_state: str = "", *, attempts: bool = True) -> Line:
+    """How far a message is: what it waits for, since when it runs, or how it ended; with the
+    ``attempts``, unless they are shown beside it."""
     now = clock.now()
     match row.state:
         case "queued" | "sent":
-            return _waiting(row, now, node_state)
+            return _waiting(row, now, node_state, attempts)
         case "delivered":
             if row.behind:
                 return line(say("behind ", Tone.MUTED), say(short_id(row.behind), Tone.ACCENT))
             return (say("waits for its start", Tone.MUTED),)
         case "running":
             since = row.at("running")
-            return (say(f"for {long(now - since)}" if since else "runs", Tone.BUSY),)
+            text = f"for {long(float(int(now - since)))}" if since is not None else "runs"
+            return (say(text, Tone.BUSY),)
         case "succeeded" | "failed":
             return _ended(row)
         case _:
             parts: list[Line] = [(say("unconfirmed", Tone.WARN),)] if row.is_unconfirmed else []
-            parts.append((say(row.reason, Tone.MUTED),) if row.reason else EMPTY)
+            reason = row.reason or _without_reason(row)
+            parts.append((say(reason, Tone.MUTED),) if reason else EMPTY)
             return joined(parts, " · ")
 
 
-def _waiting(row: MessageRow, now: float, node_state: str) -> Line:
+def _without_reason(row: MessageRow) -> str:
+    if row.state != "undelivered" or not row.attempts:
+        return ""
+    tries = "1 attempt" if row.attempts == 1 else f"{row.attempts} attempts"
+    return f"{tries} without a receipt"
+
+
+def _waiting(row: MessageRow, now: float, node_state: str, attempts: bool) -> Line:
     parts: list[Line] = []
     if row.state == "queued":
         if row.behind:
             parts.append((say(f"behind {short_id(row.behind)}", Tone.MUTED),))
         elif node_state and node_state != "online":
             parts.append((say(f"{row.to_node} is {node_state}", Tone.WARN),))
-    if row.attempts:
+    if attempts and row.attempts:
         parts.append(line(say("attempt ", Tone.MUTED), *attempt(row)))
-    if row.next_attempt:
+    if attempts and row.next_attempt:
         left = until(instant(row.next_attempt), now)
         parts.append((say("next now" if left == "now" else f"next in {left}", Tone.ACCENT),))
-    return joined(parts, " · ") if parts else (say("waits for its turn", Tone.MUTED),)
+    if parts:
+        return joined(parts, " · ")
+    text = "waits for its turn" if row.state == "queued" else "waits for the receipt"
+    return (say(text, Tone.MUTED),)
 
 
 def _ended(row: MessageRow) -> Line:
@@ -184,10 +199,21 @@ def error_cells(row: ErrorRow, clock: Clock) -> dict[str, Line]:
         "level": looks.level(row.level),
         "node": (say(row.node, Tone.STRONG),),
         "times": (say(f"×{row.count}", Tone.WARN) if row.count > 1 else say(""),),
-        "text": joined([(say(row.text),), (say(row.hint, Tone.MUTED),) if row.hint else EMPTY]),
+        "text": (say(row.text),),
         "code": (say(row.code or "", Tone.MUTED),),
         "message": (say(short_id(row.message_id) if row.message_id else "", Tone.FAINT),),
     }
+
+
+def error_entry(row: ErrorRow, clock: Clock, cells: int) -> list[Line]:
+    """One entry in full: when and how often, the whole text, what to do."""
+    head = [looks.level(row.level), (say(row.node, Tone.STRONG),)]
+    head.append((say(row.code, Tone.MUTED),) if row.code else EMPTY)
+    if row.count > 1:
+        since = clock.time(instant(row.time))
+        head.append((say(f"×{row.count} since {since}", Tone.WARN),))
+    lines = [joined(head, " · "), *wrapped((say(row.text),), cells)]
+    return lines + (wrapped((say(row.hint, Tone.ACCENT),), cells) if row.hint else [])
 
 
 def as_text(row: NodeRow | MessageRow | ErrorRow) -> str:

@@ -26,7 +26,7 @@ def facts(row: MessageRow, clock: Clock, node_state: str, cells: int) -> list[Li
     if row.data:
         found.append(("data", _data(row.data)))
     found.append(("state", _standing(row, clock)))
-    if row.attempts or row.is_open:
+    if row.attempts or row.state in ("queued", "sent"):
         found.append(("attempts", _attempts(row, clock)))
     if row.is_open and (expires := instant(row.expires)) is not None:
         found.append(("expires", (say(f"in {until(expires, clock.now())}"),)))
@@ -79,7 +79,7 @@ def _attempts(row: MessageRow, clock: Clock) -> Line:
 
 def _used(result: dict[str, Any]) -> Line:
     parts: list[Line] = []
-    for key, words in (("cpuSeconds", "of processor time"), ("maxRssBytes", "of memory")):
+    for key, words in (("cpuSeconds", "processor"), ("maxRssBytes", "memory")):
         value = result.get(key)
         if isinstance(value, int | float):
             shown = long(value) if key == "cpuSeconds" else size(value)

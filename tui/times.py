@@ -60,14 +60,15 @@ def short(seconds: float | None) -> str:
 
 
 def long(seconds: float | None) -> str:
-    """A duration in its two largest units: ``1.24 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    """A duration in its two largest units: ``9 ms``, ``1.24 s``, ``3 min 20 s``, ``2 h 5 min``."""
     if seconds is None:
         return "—"
     seconds = max(seconds, 0.0)
-    if seconds < 10:
-        return f"{seconds:.2f} s"
+    if 0 < seconds < 0.1:
+        return f"{seconds * 1000:.2g} ms" if seconds < 0.0995 else "0.10 s"
     if seconds < MINUTE:
-        return f"{seconds:.0f} s"
+        whole = seconds >= 10 or seconds == int(seconds)
+        return f"{seconds:.0f} s" if whole else f"{seconds:.2f} s"
     for unit, name, lesser, lesser_name in (
         (DAY, "d", HOUR, "h"),
         (HOUR, "h", MINUTE, "min"),

@@ -154,11 +154,12 @@ def test_whatever_is_rendered_is_tame(words: list[str]) -> None:
     lines += preview.details(typed, words, known)
     lines += render.node_cells(nodes[0], clock).values()
     for row in sent:
-        lines += render.message_cells(row, clock, words[0], 15).values()
+        lines += render.message_cells(row, clock, words[0], {"state": 15}).values()
         lines += story.facts(row, clock, words[0], 60) + story.timeline(row, clock, "", 60)
         lines += story.output(row, 60) + story.as_json(row)
     for one in failed:
         lines += render.error_cells(one, clock).values()
+        lines += render.error_entry(one, clock, 60)
     for line in lines:
         assert not FORBIDDEN.search(plain(line)), repr(line)
         assert width(fit(line, 40)) == 40

@@ -68,6 +68,16 @@ async def test_a_changed_node_is_read_alone() -> None:
     assert len(daemon.asked_for("nodes")) == 1
 
 
+async def test_a_node_that_was_forgotten_goes() -> None:
+    daemon = fleet()
+    async with linked(daemon, Wants(nodes=True, node="ship1")) as (_link, heard):
+        await until(lambda: heard.board.nodes_read)
+        del daemon.nodes["ship1"]
+        daemon.tell(nodes=["ship1"])
+        await until(lambda: "ship1" not in heard.board.nodes)
+    assert heard.board.declined == ""
+
+
 async def test_many_changed_nodes_are_read_at_once() -> None:
     daemon = FakeDaemon({f"n{i}": node(f"n{i}") for i in range(FEW + 1)})
     async with linked(daemon, Wants(nodes=True)) as (_link, heard):

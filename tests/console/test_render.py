@@ -38,11 +38,16 @@ def text(lines: list[Line]) -> str:
         ),
         (row("sent", attempts=7, nextAttempt=stamp(NOON - 1)), "", "attempt 7 · next now"),
         (row("delivered"), "online", "waits for its start"),
-        (row("running"), "online", "for 19 s"),
+        (row("running"), "online", "for 18 s"),
         (row("succeeded"), "online", "exit 0 · 0.38 s"),
         (row("failed"), "online", "exit 3 · 0.38 s"),
         (row("expired", reason="ttl passed"), "online", "unconfirmed · ttl passed"),
         (row("cancelled", reason="by you"), "online", "by you"),
+        (
+            row("undelivered", attempts=3, confirmed=True),
+            "offline",
+            "3 attempts without a receipt",
+        ),
     ],
 )
 def test_how_far_a_message_is(found: MessageRow, node_state: str, words: str) -> None:

@@ -34,7 +34,7 @@ async def test_nodes_answers_who_is_there_without_a_key(size: tuple[int, int]) -
 async def test_messages_tells_how_far_each_is(size: tuple[int, int]) -> None:
     async with console(fleet(), size) as pilot:
         await pilot.press("2")
-        for word in ("▶ running", "for 19 s", "behind …", "attempt 2/5", "exit 3", "◷ expired ?"):
+        for word in ("▶ running", "for 18 s", "behind …", "2/5", "exit 3", "◷ expired ?"):
             await sees(pilot, word)
 
 
@@ -292,6 +292,16 @@ async def test_empty_screens_teach() -> None:
 async def test_what_the_daemon_cannot_answer_is_a_notice_not_a_crash() -> None:
     async with console(Refusing(fleet().nodes)) as pilot:
         await sees(pilot, "the store is damaged [/oops]")
+
+
+async def test_an_error_about_a_message_that_central_does_not_know() -> None:
+    daemon = fleet()
+    daemon.errors[0]["messageId"] = "not-ours"
+    async with console(daemon) as pilot:
+        await pilot.press("4")
+        await sees(pilot, "disk [/dev/sda1] is full")
+        await pilot.press("enter")
+        await sees(pilot, "no message not-ours")
 
 
 async def test_read_only_has_no_key_that_changes_anything() -> None:

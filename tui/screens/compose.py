@@ -25,6 +25,7 @@ from tui.screens.page import Page
 from tui.widgets.field import Choice, Field, entry
 from tui.widgets.inked import Block
 
+MARGINS = 4
 SETTLE = 0.15
 """Seconds without a keystroke until the daemon is asked which nodes are meant."""
 
@@ -103,7 +104,7 @@ class ComposePage(Page):
         label = "Line" if self.desk.draft.method == "TextLogging" else "Command"
         self.query_one("#text-label", Block).show([(say(label, Tone.MUTED),)])
         pane = self.query_one("#preview", Block)
-        cells = max(pane.size.width, 20)
+        cells = self.size.width - MARGINS
         known = self._resolved if self._resolved_for == self.desk.draft.to else None
         pane.show(preview.lines(self.desk.draft, known, self.desk.board.nodes, cells))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import ClassVar
 
 from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.widget import Widget
 
 from tui import actions, draft, render
 from tui.desk import Desk
@@ -14,6 +16,7 @@ from tui.ink import EMPTY, Line, Tone, joined, line, say
 from tui.link import Query, Wants
 from tui.rows import ErrorRow
 from tui.screens.listing import ListPage
+from tui.widgets.inked import Block
 from tui.widgets.table import Column, Table
 
 COLUMNS = (
@@ -36,6 +39,7 @@ class ErrorsPage(ListPage):
     """The log, newest first. While it is paused the rows stand still and new ones are counted."""
 
     place = "errors"
+    CSS_PATH = "errors.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("errors")]
 
     def __init__(self, desk: Desk) -> None:
@@ -48,6 +52,20 @@ class ErrorsPage(ListPage):
     def make_table(self) -> Table:
         """Newest first."""
         return Table(COLUMNS, lambda row: row.n, self._cells, "rows")
+
+    def body(self) -> Iterable[Widget]:
+        """The table, and below it the entry under the cursor in full."""
+        with Vertical():
+            yield self.make_table()
+            yield Block("entry")
+
+    def draw(self) -> None:
+        """The table, and the entry."""
+        super().draw()
+        row, pane = self.table.current, self.query_one("#entry", Block)
+        pane.display = row is not None
+        if row is not None:
+            pane.show(render.error_entry(row, self.desk.clock, max(self.size.width - 2, 20)))
 
     def _cells(self, row: ErrorRow, widths: Mapping[str, int]) -> Mapping[str, Line]:
         return render.error_cells(row, self.desk.clock)
@@ -65,7 +83,7 @@ class ErrorsPage(ListPage):
     def shown(self) -> Sequence[ErrorRow]:
         """What the page holds and filter, level and pause keep."""
         page = self.desk.board.errors
-        made = (id(page), self.filter, self._level, self._paused_at)
+        made = (page, self.filter, self._level, self._paused_at)
         if made != self._made:
             self._made, self._rows = made, [row for row in page.rows if self._keeps(row)]
         return self._rows
@@ -135,7 +153,8 @@ class ErrorsPage(ListPage):
         ]
 
     def on_table_moved(self) -> None:
-        """The cursor moved: nothing depends on it."""
+        """Another entry under the cursor."""
+        self.repaint()
 
     def on_table_opened(self) -> None:
         self.do_open_cause()

@@ -19,6 +19,9 @@ from tui.screens.page import Page
 from tui.widgets.lines import Lines
 
 WIDE = 120
+STORY = 58
+"""Cells of the story's pane beside the other, as in the style sheet."""
+MARGINS = 4
 
 
 class MessagePage(Page):
@@ -72,23 +75,28 @@ class MessagePage(Page):
         left, right = self.query_one("#story", Lines), self.query_one("#outcome", Lines)
         row = self.row
         if row is None:
-            left.show([(say(f"Reading message {self._about} …", Tone.MUTED),)])
+            why = self.desk.board.declined
+            failed = why if why.startswith("message: ") else ""
+            text = failed or f"Reading message {self._about} …"
+            left.show([(say(text, Tone.WARN if failed else Tone.MUTED),)])
             return
-        wide = self.size.width >= WIDE
-        right.display = wide
-        cells = max(left.size.width - 3, 20)
-        story_lines = self._story(row, cells)
-        outcome = self._outcome(row, max(right.size.width - 3, 20) if wide else cells)
-        if wide:
-            left.show(story_lines)
-            right.show(outcome)
+        right.display = self._wide
+        told = self._story(row)
+        if self._wide:
+            left.show(told)
+            right.show(self._outcome(row, self.size.width - STORY - MARGINS))
         else:
-            left.show([*story_lines, EMPTY, *outcome])
+            left.show([*told, EMPTY, *self._outcome(row, self.size.width - MARGINS)])
         if self._output_first:
             self._output_first = False
             self.call_after_refresh(self._to_outcome)
 
-    def _story(self, row: MessageRow, cells: int) -> list[Line]:
+    @property
+    def _wide(self) -> bool:
+        return self.size.width >= WIDE
+
+    def _story(self, row: MessageRow) -> list[Line]:
+        cells = (STORY if self._wide else self.size.width) - MARGINS
         clock, state = self.desk.clock, self.desk.node_state(row.to_node)
         lines = story.facts(row, clock, state, cells)
         lines += [EMPTY, story.heading("timeline", EMPTY, cells)]
@@ -106,7 +114,7 @@ class MessagePage(Page):
             right.focus()
             right.scroll_to(x=0, y=0, animate=False)
         elif (row := self.row) is not None:
-            below = len(self._story(row, max(left.size.width - 3, 20))) + 1
+            below = len(self._story(row)) + 1
             left.scroll_to(x=0, y=below, animate=False, force=True)
 
     def do_message_output(self) -> None:

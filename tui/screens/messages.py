@@ -26,7 +26,7 @@ COLUMNS = (
     Column("attempt", "TRY", 5, right=True, room=116),
     Column("next", "NEXT", 5, right=True, room=132),
     Column("expires", "EXPIRES", 7, right=True, room=140),
-    Column("progress", "HOW FAR", 16, share=3),
+    Column("progress", "HOW FAR", 16, share=4),
     Column("age", "AGE", 4, right=True),
     Column("id", "ID", 10, room=150),
 )
@@ -46,7 +46,7 @@ class MessagesPage(ListPage):
 
     def _cells(self, row: MessageRow, widths: Mapping[str, int]) -> Mapping[str, Line]:
         state = self.desk.node_state(row.to_node)
-        return render.message_cells(row, self.desk.clock, state, widths["state"])
+        return render.message_cells(row, self.desk.clock, state, widths)
 
     def asked(self) -> Query:
         """What the daemon can look up; the rest of the filter is done here."""
@@ -67,7 +67,7 @@ class MessagesPage(ListPage):
     def shown(self) -> Sequence[MessageRow]:
         """What the page holds and the filter keeps."""
         page = self.desk.board.messages
-        made = (id(page), self.filter, self.problems)
+        made = (page, self.filter, self.problems)
         if made != self._made:
             rows = [row for row in page.rows if self._keeps(row)]
             self._made, self._rows = made, rows

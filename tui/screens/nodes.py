@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, ClassVar
 
 from textual.binding import BindingType
@@ -22,25 +22,19 @@ COLUMNS = (
     Column("state", "STATE", 10),
     Column("name", "NODE", 8, share=2),
     Column("labels", "LABELS", 12, share=5, room=96),
-    Column("seen", "SEEN", 6, right=True),
+    Column("seen", "SEEN", 5, right=True),
     Column("version", "VERSION", 8, room=112),
-    Column("queued", "QUEUED", 8, right=True),
-    Column("underway", "SENT", 6, right=True),
-    Column("running", "RUNS", 6, right=True),
+    Column("queued", "QUEUED", 6, right=True),
+    Column("underway", "UNDER WAY", 9, right=True),
+    Column("running", "RUNS", 4, right=True),
     Column("oldest", "OLDEST", 8, right=True, room=84),
     Column("errors", "ERRORS, 1 H", 16),
 )
 TROUBLE = {"conflict": 0, "offline": 1, "stale": 2, "unheard": 3, "online": 4}
-SORTS: Mapping[str, Callable[[NodeRow], Any]] = {
-    "name": lambda row: natural(row.name),
-    "state": lambda row: (TROUBLE.get(row.state, 5), not row.held, natural(row.name)),
-    "seen": lambda row: -(row.seen_at or 0.0),
-    "queued": lambda row: (-row.queued, natural(row.name)),
-    "errors": lambda row: (-row.errors_last_hour, natural(row.name)),
-}
-WIDE = 120
+"""A state's place in the order of what needs a look first."""
 
 
+@lru_cache(maxsize=20_000)
 def natural(name: str) -> list[tuple[bool, int, str]]:
     """Sorts ``ship9`` before ``ship10``."""
     parts: list[tuple[bool, int, str]] = []
@@ -59,6 +53,18 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
     return [*parts, (True, 0, word)]
 
 
+SORTS: Mapping[str, Callable[[NodeRow], Any]] = {
+    "name": lambda row: natural(row.name),
+    "state": lambda row: (TROUBLE.get(row.state, 5), not row.held, natural(row.name)),
+    "seen": lambda row: -(row.seen_at or 0.0),
+    "queued": lambda row: (-row.queued, natural(row.name)),
+    "errors": lambda row: (-row.errors_last_hour, natural(row.name)),
+}
+WIDE = 120
+DETAIL = 42
+"""Cells of the text in the pane, whose width is in the style sheet."""
+
+
 class NodesPage(ListPage):
     """The roster, and, where there is room, the node under the cursor in full."""
 
@@ -66,6 +72,8 @@ class NodesPage(ListPage):
     CSS_PATH = "nodes.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("nodes")]
     _sort = "name"
+    _ordered_for: tuple[object, ...] = ()
+    _ordered: Sequence[tuple[NodeRow, str, Mapping[str, str]]] = ()
     _made: tuple[object, ...] = ()
     _rows: Sequence[NodeRow] = ()
 
@@ -90,15 +98,20 @@ class NodesPage(ListPage):
 
     def shown(self) -> Sequence[NodeRow]:
         """The nodes that the filter keeps, sorted; made anew only when something has changed."""
-        made = (id(self.desk.board.nodes), self.filter, self.problems, self._sort)
+        nodes = self.desk.board.nodes
+        if (nodes, self._sort) != self._ordered_for:
+            rows = sorted(nodes.values(), key=SORTS[self._sort])
+            self._ordered = [(row, render.as_text(row), render.fields(row)) for row in rows]
+            self._ordered_for, self._made = (nodes, self._sort), ()
+        made = (self.filter, self.problems)
         if made != self._made:
-            kept = [
+            self._made = made
+            self._rows = [
                 row
-                for row in self.desk.board.nodes.values()
+                for row, text, fields in self._ordered
                 if (not self.problems or row.is_problem)
-                and (not self.filter or self.filter.keeps(render.as_text(row), render.fields(row)))
+                and (not self.filter or self.filter.keeps(text, fields))
             ]
-            self._made, self._rows = made, sorted(kept, key=SORTS[self._sort])
         return self._rows
 
     def sorted_by(self) -> str:
@@ -144,7 +157,7 @@ class NodesPage(ListPage):
             return
         pane.display = True
         whole = opened if opened is not None and opened.node.name == row.name else None
-        pane.show(detail.node(row, whole, self.desk.clock, max(pane.size.width - 1, 20)))
+        pane.show(detail.node(row, whole, self.desk.clock, DETAIL))
 
     def on_table_moved(self) -> None:
         """Another node under the cursor: its pane."""
