@@ -56,7 +56,7 @@ class Outbox(Care):
             assert key is not None
             stream = self._as_stream(key, lane.key, instance, 1, 0)
         bound: list[Bound] = []
-        size = 0
+        is_command, size = lane.is_command, 0
         cursor = self.con.execute(
             f"{_OUTGOING} WHERE {QUEUED} ORDER BY m.n LIMIT ?", (lane.key, most)
         )
@@ -64,9 +64,8 @@ class Outbox(Care):
             size += len(row[-1])
             if bound and size > most_bytes:
                 break
-            taken = _as_bound(lane, row, stream.next + len(bound))
-            taken.out.state = State.SENT
-            bound.append(taken)
+            seq = stream.next + len(bound)
+            bound.append(_as_bound(is_command, row, seq, State.SENT))
         cursor.close()
         wall = self.shared.wall()
         self.con.executemany(
@@ -87,12 +86,12 @@ class Outbox(Care):
             return []
         bound = self._flying.get(stream.key)
         if bound is None:
-            lane = self.lane(stream.subject)
+            is_command = self.lane(stream.subject).is_command
             rows = self.con.execute(
                 f"{_OUTGOING} WHERE {_RANGE} ORDER BY seq",
                 (stream.key, stream.base, stream.next - 1),
             )
-            bound = [_as_bound(lane, row, row[3]) for row in rows]
+            bound = [_as_bound(is_command, row, row[3], State(row[4])) for row in rows]
             self.remember(stream.key, bound)
         return bound
 
@@ -260,14 +259,13 @@ class Outbox(Care):
         identity.store_id = store_id
 
 
-def _as_bound(lane: Lane, row: Sequence[Any], seq: int) -> Bound:
-    n, maybe, id, _, state, confirmed, tombstone, expires, timeout, retries, *rest = row
-    attempts, clock, body = rest
+def _as_bound(is_command: bool, row: Sequence[Any], seq: int, state: State) -> Bound:
+    n, maybe, id, _, _, confirmed, tombstone, expires, timeout, retries, attempts, clock, body = row
     out = Outgoing(
         id=id,
         seq=seq,
-        is_command=lane.is_command,
-        state=State(state),
+        is_command=is_command,
+        state=state,
         confirmed=bool(confirmed),
         tombstone=tombstone,
         expires=expires,

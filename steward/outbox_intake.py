@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -92,18 +93,22 @@ class Intake(Lanes):
         digests = self._digests([m.id for m in messages])
         answers: list[Accepted | StewardError] = []
         new: list[tuple[Lane, Message, bytes]] = []
+        taken: Counter[NodeName] = Counter()
+        unheard: dict[NodeName, bool] = {}
         for message in messages:
-            digest = message.digest()
+            digest, to = message.digest(), message.to
             if message.id in digests:
                 answers.append(self._seen_before(message, digests[message.id] == digest))
-            elif limit_per_node is not None and self.load(message.to) >= limit_per_node:
-                answers.append(self._queue_full(message.to, limit_per_node))
-            else:
-                lane = self.lane(message.subject)
-                self._move(lane, None, State.QUEUED)
-                digests[message.id] = digest
-                new.append((lane, message, digest))
-                answers.append(Accepted(message.id, False, not self._is_known(message.to)))
+                continue
+            if limit_per_node is not None and self.load(to) + taken[to] >= limit_per_node:
+                answers.append(self._queue_full(to, limit_per_node))
+                continue
+            if to not in unheard:
+                unheard[to] = not self._is_known(to)
+            taken[to] += 1
+            digests[message.id] = digest
+            new.append((self.lane(message.subject), message, digest))
+            answers.append(Accepted(message.id, False, unheard[to]))
         self._insert(new, uid, now)
         return answers
 
@@ -122,6 +127,8 @@ class Intake(Lanes):
             sent = (m.parallel, m.timeout, m.retries, patience, m.ttl, expires, due)
             at = (now.steady, now.wall, digest, uid, m.job, m.retry_of, about)
             rows.append((n, m.id, lane.key, *sent, *at))
+        for key, count in Counter(lane.key for lane, _, _ in new).items():
+            self._move(self.lane_at(key), None, State.QUEUED, count)
         self.con.executemany(_NEW, rows)
         bodies = [(n, m.body()) for n, (_, m, _) in enumerate(new, first)]
         self.con.executemany("INSERT INTO body VALUES (?, ?)", bodies)
