@@ -66,10 +66,12 @@ class Outbox(Care):
                 break
             seq = stream.next + len(bound)
             bound.append(_as_bound(is_command, row, seq, State.SENT))
+            bound[-1].out.attempts = max(bound[-1].out.attempts, 1)
         cursor.close()
         wall = self.shared.wall()
         self.con.executemany(
-            "UPDATE message SET state = 'sent', stream = ?, seq = ?, sent_at = ? WHERE n = ?",
+            "UPDATE message SET state = 'sent', stream = ?, seq = ?, sent_at = ?,"
+            " attempts = max(attempts, 1) WHERE n = ?",
             [(stream.key, b.out.seq, wall, b.n) for b in bound],
         )
         self._move(lane, State.QUEUED, State.SENT, len(bound))

@@ -287,5 +287,13 @@ def _marks(values: Collection[str]) -> str:
 
 
 def _result(outcome: bytes) -> dict[str, Any] | None:
-    result: dict[str, Any] | None = msgspec.json.decode(outcome).get("result")
-    return result
+    """What the command left, and when it ran by its node's clock; None if it never started."""
+    facts: dict[str, Any] = msgspec.json.decode(outcome)
+    result: dict[str, Any] | None = facts.get("result")
+    if result is None:
+        return None
+    return {
+        "started": rfc3339(facts.get("started")),
+        "ended": rfc3339(facts.get("ended")),
+        **result,
+    }

@@ -63,8 +63,9 @@ class Sending(Protocol):
     def bind(
         self, stream: OutStream | None, subject: Subject, instance: str, most: int, most_bytes: int
     ) -> OutStream:
-        """Give the lane's first unbound open messages the next seqs and the state ``sent``: at
-        least one, at most ``most`` and ``most_bytes`` of bodies. Makes the stream if it is None."""
+        """Give the lane's first unbound open messages the next seqs, the state ``sent`` and their
+        first attempt: at least one, at most ``most`` and ``most_bytes`` of bodies. Makes the
+        stream if it is None."""
 
     def unreceipted(self, stream: OutStream) -> list[Outgoing]:
         """Every message bound with ``seq > base``, in order, whether its end is known or not."""

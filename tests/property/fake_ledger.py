@@ -178,6 +178,7 @@ class FakeSending:
             if i and size > most_bytes:
                 break
             row.stream, row.seq, row.state = stream.key, stream.next, State.SENT
+            row.attempts = max(row.attempts, 1)
             self._bound[stream.key].append(row)
             stream.next += 1
         self.streams[stream.key] = copy.copy(stream)
