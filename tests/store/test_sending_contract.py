@@ -164,14 +164,14 @@ def test_each_timeout_that_passes_is_an_attempt(ledger: Ledger) -> None:
     put(ledger, message(), message(retries=2), message())
     ledger.outbox.count_queued(EVENTS, 5.0, at(0, steady=36.0), 2)
     stream = ledger.outbox.bind(None, EVENTS, "theirs", 256, 1 << 20)
-    assert [m.attempts for m in ledger.outbox.unreceipted(stream)] == [4, 2, 0]
+    assert [m.attempts for m in ledger.outbox.unreceipted(stream)] == [4, 2, 1]
 
 
 def test_saved_attempts_are_read_again(ledger: Ledger) -> None:
     one, two = message(), message()
     stream = bound(ledger, one, two)
     ledger.outbox.save_attempts({two.id: 3}, at(1))
-    assert [m.attempts for m in ledger.outbox.unreceipted(stream)] == [0, 3]
+    assert [m.attempts for m in ledger.outbox.unreceipted(stream)] == [1, 3]
 
 
 # ------------------------------------------------------------------- binding
@@ -222,7 +222,7 @@ def test_unreceipted_tells_all_that_a_frame_needs(ledger: Ledger) -> None:
     [m] = ledger.outbox.unreceipted(bound(ledger, sent))
     assert (m.id, m.seq, m.is_command, m.state) == (sent.id, 1, True, State.SENT)
     assert (m.confirmed, m.tombstone, m.expires, m.clock) == (False, "", at(60).wall, 0.0)
-    assert (m.timeout, m.retries, m.attempts, m.body) == (3.0, 5, 0, sent.body())
+    assert (m.timeout, m.retries, m.attempts, m.body) == (3.0, 5, 1, sent.body())
 
 
 def test_the_id_at_a_seq_is_known_while_it_is_unreceipted(ledger: Ledger) -> None:
