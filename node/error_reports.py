@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from node.outcomes import ErrorFacts
 from steward.errors import StewardError
+from steward.message import MessageId
 from steward.supervisor import Process, ProcessState
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class ErrorReports:
         hint: str = "",
         *,
         level: str = "error",
-        message_id: str | None = None,
+        message_id: MessageId | None = None,
     ) -> None:
         """Report once, from any thread. Never raises, never blocks."""
         facts = ErrorFacts(

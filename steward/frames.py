@@ -6,16 +6,25 @@ empty until there are keys; it will cover version, type, subject and the body's 
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
 
-from steward.errors import FrameError
+from steward.errors import FrameError, InvalidMessage
 from steward.message import MessageId
-from steward.subjects import NodeName
+from steward.subjects import NodeName, node_name
 
 WIRE_VERSION: Final = 1
 UNDERSTOOD: Final = frozenset({WIRE_VERSION})
+
+# What is decoded is stored and shown as it is, so its bounds are part of its type.
+Count = Annotated[int, Meta(ge=0, lt=2**53)]
+Token = Annotated[str, Meta(max_length=64)]
+Wall = Annotated[float, Meta(ge=-1e11, le=1e11)]
+"""Wall time in seconds, within the years that a calendar has."""
+AnId = Annotated[MessageId, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
+ASubject = Annotated[str, Meta(max_length=400)]
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -25,11 +34,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sender's.
     """
 
-    seq: int
-    id: MessageId
-    tombstone: str = ""
-    expires: float | None = None
-    deadline: float | None = None
+    seq: Annotated[int, Meta(ge=1, lt=2**53)]
+    id: AnId
+    tombstone: Token = ""
+    expires: Wall | None = None
+    deadline: Wall | None = None
     body: msgspec.Raw = msgspec.Raw(b"{}")
 
 
@@ -37,22 +46,22 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, renam
     """What a sender says of one stream (DESIGN.md section 2, rule 3). No messages: a question."""
 
     frm: NodeName
-    store: str
-    start: str
-    tx: str
+    store: Token
+    start: Token
+    tx: Token
     to: NodeName
-    subject: str
-    clock: float
-    instance: str = ""
-    base: int = 0
+    subject: ASubject
+    clock: Wall
+    instance: Token = ""
+    base: Count = 0
     messages: tuple[Entry, ...] = ()
-    retired: str = ""
+    retired: Token = ""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why a message was not accepted: ``state`` is what becomes of it, or ``settled``."""
 
-    state: str
+    state: Token
     reason: str = ""
 
 
@@ -62,31 +71,31 @@ class Receipt(
     """What a receiver has committed of one stream (rule 5). ``last`` None: my store id, no more."""
 
     frm: NodeName
-    store: str
-    start: str
-    tx: str
+    store: Token
+    start: Token
+    tx: Token
     to: NodeName
-    to_store: str
-    subject: str
-    clock: float
-    last: int | None = None
-    last_id: str = ""
-    base: int = 0
+    to_store: Token
+    subject: ASubject
+    clock: Wall
+    last: Count | None = None
+    last_id: Token = ""
+    base: Count = 0
     conflict: bool = False
-    retired: str = ""
-    verdicts: dict[int, Verdict] = {}
+    retired: Token = ""
+    verdicts: dict[Count, Verdict] = {}
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"frm": "from"}):
     """A message of a NACK kind: sent once, outside every stream (rule 12)."""
 
     frm: NodeName
-    store: str
-    start: str
+    store: Token
+    start: Token
     to: NodeName
-    subject: str
-    clock: float
-    id: MessageId
+    subject: ASubject
+    clock: Wall
+    id: AnId
     body: msgspec.Raw = msgspec.Raw(b"{}")
 
 
@@ -105,7 +114,7 @@ class _Envelope(msgspec.Struct, frozen=True):
 _encoder = msgspec.json.Encoder()
 _envelope = msgspec.json.Decoder(_Envelope)
 _decoders = {name: msgspec.json.Decoder(cls) for name, cls in _TYPES.items()}
-T = TypeVar("T")
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def raw(body: bytes) -> msgspec.Raw:
@@ -123,18 +132,22 @@ def decode(payload: bytes) -> Letter:
     """The letter in ``payload``. Raises FrameError: not JSON, not ours, or another wire version."""
     try:
         envelope = _envelope.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise FrameError(f"not an envelope: {error}") from None
     if envelope.v not in UNDERSTOOD:
         known = ", ".join(map(str, sorted(UNDERSTOOD)))
+        said = str(envelope.v)[:20]
         raise FrameError(
-            f"wire version {envelope.v} is not understood", f"this node speaks {known}: upgrade"
+            f"wire version {said} is not understood", f"this node speaks {known}: upgrade"
         )
     decoder = _decoders.get(envelope.type)
     if decoder is None:
         raise FrameError(f"unknown type {envelope.type[:40]!r}")
     try:
         letter: Letter = decoder.decode(envelope.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        node_name(letter.frm)
+    except _UNREADABLE as error:
         raise FrameError(f"not a {envelope.type}: {error}") from None
+    except InvalidMessage as error:
+        raise FrameError(f"its sender: {error.text}") from None
     return letter

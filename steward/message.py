@@ -8,7 +8,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
-from typing import Any, NewType
+from typing import Annotated, Any, NewType
 
 import msgspec
 
@@ -104,7 +104,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defau
     """What a method is handed: the same bytes in the outbox, the frame and the inbox."""
 
     data: tuple[str, ...] = ()
-    method_timeout: float = 0.0
+    method_timeout: Annotated[float, msgspec.Meta(ge=0, le=_LONGEST)] = 0.0
     parallel: bool = False
 
 

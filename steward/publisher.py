@@ -166,7 +166,7 @@ class Publishers:
         metrics: Metrics,
         owner: Owner,
     ) -> None:
-        self._make = lambda subject: Publisher(subject, store, bus, handoff, metrics, owner)
+        self._parts = (store, bus, handoff, metrics, owner)
         self._handoff = handoff
         self._supervisor = supervisor
         self._owner = owner
@@ -177,7 +177,7 @@ class Publishers:
         for subject in lanes:
             name = f"publisher {subject}"
             if self._supervisor.get(name) is None:
-                self._lanes[subject] = publisher = self._make(subject)
+                self._lanes[subject] = publisher = Publisher(subject, *self._parts)
                 process = Process(name, "publisher", subject, publisher.run)
                 process.queue = lambda p=publisher: p.waiting  # type: ignore[misc]
                 self._supervisor.add(process)

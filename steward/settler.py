@@ -47,9 +47,13 @@ class Settler:
             process.enter(ProcessState.RUNNING)
             while len(batch) < AT_ONCE and not self._bus.replies.empty():
                 batch.append(self._bus.replies.get_nowait())
-            await asyncio.gather(*(self._settle(arrived) for arrived in batch))
+            process.holding = ""
+            settling = (self._settle(arrived, process) for arrived in batch)
+            for failure in await asyncio.gather(*settling, return_exceptions=True):
+                if failure is not None:
+                    raise failure
 
-    async def _settle(self, arrived: Incoming | NoResponders) -> None:
+    async def _settle(self, arrived: Incoming | NoResponders, process: Process) -> None:
         if isinstance(arrived, NoResponders):
             return
         try:
@@ -63,6 +67,9 @@ class Settler:
             work = await self._store.write(lambda tables: self._judge(tables, receipt))
         except StoreFull as error:
             self._store_full(error)
+        except Exception:
+            process.holding = f"receipt of {receipt.frm} for frame {receipt.tx}"
+            raise
         else:
             self._wake(work.wake)
 

@@ -6,9 +6,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from steward import frames, subjects
+from steward import frames
 from steward.bus import Bus, is_inbox_of
-from steward.errors import FrameError, InvalidMessage, StewardError, StoreFull
+from steward.errors import FrameError, StewardError, StoreFull
 from steward.frames import Frame, Notice, Receipt, Verdict
 from steward.handoff import Handoff
 from steward.handoff.receiver import Admission, Node
@@ -95,19 +95,33 @@ class Subscribers:
                 process.enter(ProcessState.RUNNING)
                 while len(batch) < AT_ONCE and not mailbox.empty():
                     batch.append(mailbox.get_nowait())
-                await asyncio.gather(*(self._take(arrived) for arrived in batch))
+                process.holding = ""
+                # One that fails takes no other with it: a NACK kind comes once.
+                takes = (self._take(arrived, process) for arrived in batch)
+                for failure in await asyncio.gather(*takes, return_exceptions=True):
+                    if failure is not None:
+                        raise failure
 
         return run
 
-    async def _take(self, arrived: Incoming) -> None:
+    async def _take(self, arrived: Incoming, process: Process) -> None:
         try:
             letter = self._letter(arrived)
         except FrameError as error:
             self._house.not_taken(arrived, error)
             return
         try:
+            await self._take_letter(arrived, letter)
+        except Exception:
+            process.holding = process.holding or _named(letter)
+            raise
+
+    async def _take_letter(self, arrived: Incoming, letter: Frame | Notice) -> None:
+        try:
             if isinstance(letter, Notice):
-                await self._store.write(lambda tables: self._take_notice(tables, letter))
+                refusal = await self._store.write(lambda t: self._take_notice(t, letter))
+                if refusal is not None:
+                    self._house.not_taken(arrived, FrameError(refusal.reason))
                 self._house.arrived()
                 return
             work = await self._store.write(lambda tables: self._take_frame(tables, letter))
@@ -127,10 +141,6 @@ class Subscribers:
         letter = frames.decode(arrived.payload)
         if isinstance(letter, Receipt):
             raise FrameError("a receipt came on a method's subject")
-        try:
-            subjects.node_name(letter.frm)
-        except InvalidMessage as error:
-            raise FrameError(f"its sender: {error.text}") from None
         if letter.to != self._bus.node or letter.subject != arrived.subject:
             raise FrameError(f"it says that it is for {letter.to} on {letter.subject[:80]}")
         return letter
@@ -140,8 +150,8 @@ class Subscribers:
         receiver = self._handoff.receiver
         return receiver.on_frame(tables.inbox, tables.outbox, frame, self._house.now(), node)
 
-    def _take_notice(self, tables: Tables, notice: Notice) -> None:
-        """A NACK kind: at most once, from no stream; nobody hears of a refusal but our log."""
+    def _take_notice(self, tables: Tables, notice: Notice) -> Verdict | None:
+        """A NACK kind: at most once, from no stream. Its sender never hears of a refusal."""
         now = self._house.now()
         self._handoff.receiver.hear(tables.inbox, notice.frm, notice.clock, now)
         subject = Subject(notice.subject)
@@ -150,11 +160,11 @@ class Subscribers:
         )
         admission = self._house.admit(arrival)
         if admission.refusal is not None:
-            log.warning("refused %s from %s: %s", subject, notice.frm, admission.refusal.reason)
-        elif admission.is_command:
-            tables.inbox.accept([arrival], now)
-        else:
-            self._house.handle(tables, [arrival])
+            return admission.refusal
+        if not admission.is_command:
+            return self._house.handle(tables, [arrival])[0]
+        tables.inbox.accept([arrival], now)
+        return None
 
     async def _answer(self, arrived: Incoming, receipt: Receipt) -> None:
         if not is_inbox_of(arrived.reply, receipt.to):
@@ -166,3 +176,11 @@ class Subscribers:
             await self._bus.publish(arrived.reply, frames.encode(receipt))
         except StewardError as error:
             log.error("a receipt could not be sent: %s", error)
+
+
+def _named(letter: Frame | Notice) -> str:
+    """What an operator is told of a letter that a process failed on."""
+    if isinstance(letter, Notice):
+        return f"message {letter.id} from {letter.frm}"
+    first = f" from message {letter.messages[0].id} on" if letter.messages else ""
+    return f"frame {letter.tx} of {letter.frm}{first}"

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from node.methods import Event, Method, Site
 from node.outcomes import ErrorFacts, told
 from steward.handoff.state import Now
-from steward.message import Body, Kind, MessageId
+from steward.message import Body, Kind
 from steward.store import Tables
 from steward.subjects import NodeName
+
+MOST_TEXT = 4000
+"""Characters kept of a text: a page of errors has to fit a line of the control socket."""
 
 
 def check(body: Body) -> None:
@@ -24,9 +27,9 @@ def handle(site: Site, tables: Tables, events: Sequence[Event]) -> None:
 def keep(tables: Tables, node: NodeName, facts: ErrorFacts, now: Now) -> None:
     """One more row of the error log, or one more of the same."""
     tables.records.add_error(
-        node, facts.code, facts.text, facts.hint, now,
+        node, facts.code, facts.text[:MOST_TEXT], facts.hint[:MOST_TEXT], now,
         level=facts.level, time=facts.time or None, count=facts.count,
-        message_id=MessageId(facts.message_id) if facts.message_id else None,
+        message_id=facts.message_id,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from node.methods import Event, Method, Site
-from node.outcomes import Outcome, told
+from node.outcomes import Outcome, RunResult, told
 from steward.errors import Refused
 from steward.message import FINAL, Body, Kind, State
 from steward.store import Tables
@@ -19,6 +19,10 @@ def check(body: Body) -> None:
     outcome = told(body, Outcome)
     if outcome.state not in FINAL - _NOT_AN_OUTCOME:
         raise Refused(f"{outcome.state} is not how a command ends")
+    try:
+        msgspec.convert(outcome.result, RunResult | None)
+    except msgspec.ValidationError as error:
+        raise Refused(f"data[0] holds no result: {error}") from None
 
 
 def handle(site: Site, tables: Tables, events: Sequence[Event]) -> None:

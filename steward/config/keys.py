@@ -148,8 +148,10 @@ def _labels(value: object, bare: bool) -> dict[str, str]:
     if not isinstance(value, dict):
         raise _wrong(value, "a table of labels", 'like env = "prod"')
     for key, text in value.items():
-        if not _LABEL_KEY.fullmatch(key) or not isinstance(text, str):
-            raise _wrong({key: text}, "a label", "a plain word = a text")
+        if not _LABEL_KEY.fullmatch(key) or not isinstance(text, str) or len(text) > 256:
+            raise _wrong({key: text}, "a label", "a plain word = a text, of 256 characters at most")
+    if len(value) > 64:
+        raise UsageError(f"{len(value)} labels are too many", "64 at most")
     return value
 
 

@@ -1,4 +1,4 @@
-"""``steward messages`` and ``submit`` against real nodes: what was asked for, and what came of it."""
+"""``steward messages`` and ``submit`` against real nodes: what was asked for, what came of it."""
 
 from __future__ import annotations
 
