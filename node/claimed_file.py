@@ -135,6 +135,15 @@ def claimed(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if _CLAIM.fullmatch(p.name))
 
 
+def is_empty(folder: Path) -> bool:
+    """Whether ``inmsg.txt`` is there and holds nothing: a single ``lstat``, not worth a thread.
+    Raises NotPossible unless it is a regular file."""
+    try:
+        return refuse_unless_regular(folder / NAME).st_size == 0
+    except FileNotFoundError:
+        return False
+
+
 def take(folder: Path, later_than: int) -> Path | None:
     """Claim ``inmsg.txt`` if it holds anything, with an empty file in its place.
 

@@ -144,7 +144,7 @@ class Daemon:
 
         store.on_commit(changed)
         if settings.restored:
-            await store.write(lambda t: handoff.renewal.renew(t.outbox, t.inbox, site.now()))
+            await store.write(self._renew)
         await self._serve_metrics(stack, views, report)
         await stack.enter_async_context(server)
         stack.push_async_callback(report.close)
@@ -170,6 +170,11 @@ class Daemon:
                 "store_damaged", f"the database was damaged and is kept as {store.damaged}",
                 "what it held may be 'unknown' elsewhere; look at this machine's disk",
             )  # fmt: skip
+
+    def _renew(self, tables: Tables) -> None:
+        """``--restored``: the state folder is an older copy, and takes a new life."""
+        self._handoff.renewal.renew(tables.outbox, tables.inbox, self._site.now())
+        tables.records.begin_files_anew()
 
     async def _open_store(self, stack: AsyncExitStack) -> None:
         settings, limits = self.settings, self.settings.limits

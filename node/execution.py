@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from node import schedule
+from node import runs, schedule
 from node.outcomes import Outcome, tell
+from node.runs import RunKey
 from node.schedule import Slots
 from steward.handoff.state import Now
 from steward.inbox import Command
@@ -15,6 +16,11 @@ from steward.store import Tables
 from steward.subjects import NodeName, Subject
 
 RESULT_TIMEOUT = 10.0
+
+
+def key_of(command: Command) -> RunKey:
+    """The folder of a command's run. One of a NACK kind has no seq: its id tells it apart."""
+    return runs.key(command.instance, command.store, command.subject, command.seq, command.id)
 
 
 class Ended(NamedTuple):

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Iterable
 from typing import Protocol
 
-from node import answers, recovery, runs, spawn
+from node import answers, recovery, spawn
 from node.error_reports import ErrorReports
-from node.execution import Ended, Step, step
+from node.execution import Ended, Step, key_of, step
 from node.methods import Method, Site, registry
 from node.outcomes import Outcome
 from node.runs import RunKey, Runs
@@ -46,11 +46,6 @@ class Surroundings(Protocol):
 
     @property
     def report(self) -> ErrorReports: ...
-
-
-def key_of(command: Command) -> RunKey:
-    """The folder of a command's run. One of a NACK kind has no seq: its id tells it apart."""
-    return runs.key(command.instance, command.store, command.subject, command.seq, command.id)
 
 
 class Executor:

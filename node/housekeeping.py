@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from node.error_reports import ErrorReports
+from node.execution import key_of
 from node.runs import RunKey, Runs
 from steward.config import Retention
 from steward.handoff.state import Now
@@ -83,6 +84,7 @@ class Housekeeping:
         self._now = now
 
     async def run(self, process: Process) -> None:
+        await self._strangers()
         while True:
             process.enter(ProcessState.RUNNING)
             await self._history()
@@ -96,6 +98,15 @@ class Housekeeping:
             lambda t: t.outbox.prune(self._now(), keep.history_age, keep.history_messages)
         ):
             await asyncio.sleep(0.05)
+
+    async def _strangers(self) -> None:
+        """Folders that the database doesn't know: of a store that was lost, or of a crash between
+        forgetting a run and removing it. First the folders, then who knows them."""
+        folders = await self._runs.folders()
+        known = await self._store.read(
+            lambda t: {*t.inbox.run_keys(), *(key_of(c) for c in t.inbox.started_rows())}
+        )
+        await self._runs.prune([key for key in folders if key not in known])
 
     async def _outputs(self) -> None:
         keep = self._retention

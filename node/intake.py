@@ -145,7 +145,9 @@ class Intake:
             for claim in list(self._claims):
                 if not await self._advance(claim):
                     return WRITER_POLL
-            path = await in_thread(claimed_file.take, self._folder, self._last_stamp)
+            path = None
+            if not claimed_file.is_empty(self._folder):
+                path = await in_thread(claimed_file.take, self._folder, self._last_stamp)
         except (NotPossible, QueueFull, StoreFull, OSError) as error:
             self._wait_because(error)
             return POLL

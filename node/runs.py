@@ -165,6 +165,10 @@ class Runs:
         for a stream that there is not, UnknownId if nothing is left of the run."""
         return await asyncio.to_thread(output.read_chunk, self._runs / key, stream, offset, limit)
 
+    async def folders(self) -> list[RunKey]:
+        """Every run that has a folder here, whoever knows of it."""
+        return await asyncio.to_thread(lambda: [RunKey(p.name) for p in self._runs.glob("*")])
+
     async def prune(self, keys: Sequence[RunKey]) -> None:
         """Remove what is kept of these runs, which the daemon has reported and needs no more; one
         that has not ended stays. Raises OSError."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -63,14 +63,15 @@ class NodeViews:
         here = self._facts.settings
         return labels | {here.node: here.labels}
 
-    def nodes(self, tables: Tables) -> list[dict[str, Any]]:
-        """Every known node, by name; this one too."""
+    def nodes(self, tables: Tables, names: Collection[str] | None = None) -> list[dict[str, Any]]:
+        """Every known node, by name, this one too; or those of ``names`` alone."""
         now = self._facts.now()
         loads = tables.outbox.loads()
         by_minute = tables.records.errors_by_minute(now)
         return [
             self._node(tables, name, known, loads.get(name, Load()), by_minute.get(name), now)
             for name, known in self._known(tables)
+            if names is None or name in names
         ]
 
     def _known(self, tables: Tables) -> list[tuple[NodeName, _Known | None]]:

@@ -176,6 +176,10 @@ class Commands:
         ).fetchone()
         return None if row is None else str(row[0])
 
+    def run_keys(self) -> list[str]:
+        """The folders of all ended commands that are remembered."""
+        return [key for (key,) in self.con.execute("SELECT key FROM run").fetchall()]
+
     def forget_runs(
         self, now: Now, keep_seconds: float = KEEP_RUN_SECONDS, keep_bytes: int = KEEP_RUN_BYTES
     ) -> list[str]:

@@ -231,6 +231,10 @@ class Records:
     def set_append_offset(self, path: str, offset: int) -> None:
         self.con.execute("INSERT OR REPLACE INTO append_file VALUES (?, ?)", (path, offset))
 
+    def begin_files_anew(self) -> None:
+        """This database is an older copy: what the files have beyond it is kept beside them."""
+        self.con.execute("DELETE FROM append_file")
+
     def claims(self) -> Mapping[str, str]:
         """Claimed files that are being taken in, and the progress committed last of each."""
         return dict(self.con.execute("SELECT name, progress FROM claim").fetchall())

@@ -19,6 +19,10 @@ from steward.store import Store, Tables
 from steward.subjects import NodeName, node_name
 
 
+class Names(msgspec.Struct, forbid_unknown_fields=True):
+    names: list[str] | None = None
+
+
 class Nodes(msgspec.Struct, forbid_unknown_fields=True):
     nodes: list[str] = []
     all: bool = False
@@ -60,15 +64,17 @@ class NodeApi:
         known = await self._store.read(self._views.labels)
         return resolve(targets, known, self._house.settings.groups)
 
-    async def _nodes(self, _params: dict[str, Any], _caller: Caller) -> object:
-        return {"nodes": await self._store.read(self._views.nodes)}
+    async def _nodes(self, params: dict[str, Any], _caller: Caller) -> object:
+        names = msgspec.convert(params, Names).names
+        return {"nodes": await self._store.read(lambda t: self._views.nodes(t, names))}
 
     async def _node(self, params: dict[str, Any], _caller: Caller) -> object:
         name = node_name(str(params.get("name")))
-        found = [n for n in await self._store.read(self._views.nodes) if n["name"] == name]
+        found = await self._store.read(lambda t: self._views.nodes(t, [name]))
         if not found:
             raise UnknownId(f"no node {name} is known", "steward nodes ls")
-        return found[0]
+        is_own = name == self._house.settings.node
+        return {**found[0], "processes": self._house.processes() if is_own else None}
 
     async def _names(self, params: dict[str, Any]) -> list[NodeName]:
         p = msgspec.convert(params, Nodes)
