@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import selectors
 import socket
 import socketserver
 import threading
@@ -19,6 +20,15 @@ SLOWEST_CLIENT = 30.0
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    timeout = 0.0  # of ``handle_request``, which is called when somebody is there
+
+    def serve_until(self, told: socket.socket) -> None:
+        """Not ``serve_forever``: that one wakes up again and again to see whether it goes on."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self, selectors.EVENT_READ)
+            selector.register(told, selectors.EVENT_READ)
+            while all(key.fileobj is self for key, _ in selector.select()):
+                self.handle_request()
 
     def server_bind(self) -> None:
         # Not HTTPServer's: it asks the DNS for the host's full name, which can take a minute.
@@ -43,6 +53,7 @@ class Listener:
         self._handler = handler
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
+        self._tell: socket.socket | None = None
 
     @property
     def port(self) -> int:
@@ -59,17 +70,22 @@ class Listener:
         except OSError as error:
             raise self._refusal(error) from error
         self._server = server
+        self._tell, told = socket.socketpair()
         self._thread = threading.Thread(
-            target=server.serve_forever, args=(0.1,), name=self._setting, daemon=True
+            target=self._serve, args=(server, told), name=self._setting, daemon=True
         )
         self._thread.start()
 
+    @staticmethod
+    def _serve(server: _Server, told: socket.socket) -> None:
+        with told, server:
+            server.serve_until(told)
+
     def stop(self) -> None:
-        """Listen no more. Takes 0.1 s; idempotent."""
-        server, thread, self._server = self._server, self._thread, None
-        if server is not None and thread is not None:
-            server.shutdown()
-            server.server_close()
+        """Listen no more; idempotent."""
+        thread, tell, self._server, self._tell = self._thread, self._tell, None, None
+        if tell is not None and thread is not None:
+            tell.close()
             thread.join()
 
     def _refusal(self, error: OSError) -> ConfigError:
