@@ -14,22 +14,10 @@ from steward.frames import Receipt
 from tests.fault.fleet import Fleet
 from tests.integration.shell import Shell
 from tests.integration.stranger import Stranger
+from tests.integration.wellbeing import all_is_well
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 COMMANDS = "ship1.CommandACK.ShellCommand"
-
-
-async def all_is_well(town: Fleet, *nodes: str) -> None:
-    """No process of a node has ended or failed, and commands run there still."""
-    for node in nodes or ("central", "ship1"):
-        done = await Shell(town.folder / node)("processes", "-o", "json")
-        assert done.status == 0, done.err
-        failed = [p for p in done.json() if p["restarts"] or p["state"] == "terminated"]
-        assert failed == []
-    ids = await town.submit(town.command("ship1"), town.command("central"))
-    assert {m["state"] for m in await town.ends(ids)} == {"succeeded"}
-    done = await Shell(town.folder / "central")("errors", "ls", "-o", "json")
-    assert done.status == 0, done.err
 
 
 def message(seq: Any = 1, id: Any = "stranger-1", body: Any = None, **more: Any) -> dict[str, Any]:
@@ -243,5 +231,4 @@ async def test_facts_that_cannot_be_are_refused_and_nothing_is_shown_wrong(
     ):
         done = await here(*args)
         assert done.status == (4 if args[1:2] == ("output",) else 0), (args, done)
-    await town.ask("nodes")
     await all_is_well(town)
