@@ -73,19 +73,16 @@ class Commands:
         """The waiting commands that may be next, in the order of acceptance: of each stream the
         first ``per_stream`` parallel ones and the first that is not; of those without a stream
         the first ``per_stream``."""
-        rows = self.con.execute(
-            "WITH RECURSIVE busy (queue, free) AS ("
-            " SELECT queue, free FROM (SELECT queue, free FROM command WHERE stage = 'received'"
-            "  ORDER BY queue, free LIMIT 1)"
-            " UNION ALL SELECT next.queue, next.free FROM busy JOIN command next ON next.n ="
-            "  (SELECT n FROM command c WHERE stage = 'received'"
-            "   AND (c.queue, c.free) > (busy.queue, busy.free) ORDER BY queue, free, n LIMIT 1))"
-            " SELECT queue, free FROM busy"
-        ).fetchall()
-        found: list[Command] = []
+        next_queue = "SELECT min(queue) FROM command WHERE stage = 'received' AND queue > ?"
         first = "stage = 'received' AND queue = ? AND free = ? ORDER BY n LIMIT ?"
-        for queue, free in rows:
-            found += self._commands(first, queue, free, per_stream if free else 1)
+        found: list[Command] = []
+        queue = 0
+        while True:
+            (queue,) = self.con.execute(next_queue, (queue,)).fetchone()
+            if queue is None:
+                break
+            found += self._commands(first, queue, 0, 1)
+            found += self._commands(first, queue, 1, per_stream)
         return sorted(found)
 
     def mark_started(
@@ -141,7 +138,8 @@ class Commands:
 
     def expired_waiting(self, now: Now) -> list[Command]:
         """Waiting commands whose time has passed."""
-        return self._commands("stage = 'received' AND expires <= ? ORDER BY n", now.wall)
+        late = "SELECT n FROM command WHERE stage = 'received' AND expires <= ?"
+        return self._commands(f"n IN ({late}) ORDER BY n", now.wall)
 
     def next_expiry(self) -> float | None:
         """Wall time at which the first waiting command expires."""

@@ -248,13 +248,17 @@ class Outbox(Care):
     def renew(self, store_id: str, start: str, now: Now) -> None:
         identity = self.shared.identity
         since = identity.first_n if start == identity.start else self.next_n(0)
-        for lane in self._lanes_of_open():
-            of_lane = "lane = ? AND confirmed = 0"
+        open_rows = self.con.execute(
+            "SELECT lane, stream, n, id, state, maybe FROM message INDEXED BY message_open"
+            " WHERE confirmed = 0 ORDER BY n"
+        ).fetchall()
+        for key, stream, n, id, state, maybe in open_rows:
+            lane, row = self.lane_at(key), Row(n, id, State(state), bool(maybe))
             if lane.method == "Result":
-                self._requeue(lane, self._rows(of_lane, lane.key))
-            else:
-                old = self._rows(f"{of_lane} AND (stream IS NOT NULL OR n < ?)", lane.key, since)
-                self._end_rows(lane, old, State.UNKNOWN, "this node's store was restored", now)
+                self._requeue(lane, [row])
+            elif stream is not None or n < since:
+                reason = "this node's store was restored"
+                self._end_rows(lane, [row], State.UNKNOWN, reason, now)
         self.con.execute("DELETE FROM out_stream")
         self._flying.clear()
         self.con.execute("UPDATE meta SET store_id = ?", (store_id,))

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import datetime
-import heapq
 import itertools
-import sqlite3
-import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
-from steward.errors import UnknownId, UsageError, nearest
+from steward.errors import UnknownId
 from steward.handoff.sender import attempts_at
 from steward.handoff.state import Now
 from steward.ledger import Shared
-from steward.message import FINAL, OPEN, Body, MessageId, State
-from steward.outbox_rows import ILL
+from steward.message import FINAL, Body, MessageId
+from steward.outbox_choice import Choice, position, wanted
 
-PROBLEMS = FINAL - {State.SUCCEEDED, State.PUBLISHED, State.CANCELLED}
-"""Ends that somebody should look at."""
-
-_BEYOND = 2**62
-_FEW_LANES = 256
-_SEARCH_SECONDS = 0.1
 _ROW = """
     SELECT m.n, id, m.state, confirmed, reason, attempts, parallel, timeout, retries, ttl, expires,
         clock, accepted_at, sent_at, delivered_at, running_at, ended_at, uid, job, retry_of,
@@ -46,6 +37,7 @@ class History:
     """Reads the outbox as people see it. A message as JSON is what DESIGN.md section 6 names."""
 
     def __init__(self, shared: Shared) -> None:
+        self.shared = shared
         self.con = shared.con
         self.identity = shared.identity
 
@@ -153,18 +145,17 @@ class History:
         Newest first, or oldest first with ``sort="accepted"``. ``problems``: what did not end well.
         The machinery's methods are left out unless ``all``, or named in ``methods``. ``text`` is
         looked for in id, reason and data; such a search stops after a tenth of a second, with a
-        cursor to go on from, and knows its ``total`` (else None) only if it has seen everything.
+        cursor to go on from, and tells its ``total`` (else None) only if it has seen everything.
         Raises UsageError for an unknown state, sort or cursor.
         """
-        wanted = _wanted(states, problems)
-        choice = Choice(self.con, wanted, nodes, methods, job, all)
-        walk = choice.walk(_position(cursor, sort), down=sort == "-accepted")
+        choice = Choice(self.shared, wanted(states, problems), nodes, methods, job, all)
+        after, down = position(cursor, sort), sort == "-accepted"
         total: int | None
         if text:
-            numbers, last = self._search(walk, limit, text.casefold())
+            numbers, last = choice.search(after, text, limit, down=down)
             total = len(numbers) if last is None and cursor is None else None
         else:
-            numbers = list(itertools.islice(walk, limit + 1))
+            numbers = list(itertools.islice(choice.walk(after, down=down), limit + 1))
             last = numbers[limit - 1] if len(numbers) > limit else None
             total = choice.total()
         return {
@@ -172,118 +163,6 @@ class History:
             "cursor": None if last is None else str(last),
             "total": total,
         }
-
-    def _search(self, walk: Iterator[int], limit: int, text: str) -> tuple[list[int], int | None]:
-        """Numbers found, and the one to go on after (None: nothing is left)."""
-        sql = "SELECT id, reason, body FROM message m JOIN body b ON b.n = m.n WHERE m.n = ?"
-        until = time.monotonic() + _SEARCH_SECONDS
-        found: list[int] = []
-        for looked, n in enumerate(walk, 1):
-            id, reason, body = self.con.execute(sql, (n,)).fetchone()
-            if any(text in item.casefold() for item in (id, reason, *_body.decode(body).data)):
-                found.append(n)
-            if len(found) == limit or (looked % 64 == 0 and time.monotonic() > until):
-                return found, n
-        return found, None
-
-
-class Choice:
-    """Which messages are meant, and the quickest walk to them."""
-
-    def __init__(
-        self,
-        con: sqlite3.Connection,
-        wanted: frozenset[str],
-        nodes: Sequence[str],
-        methods: Sequence[str],
-        job: str | None,
-        all: bool,
-    ) -> None:
-        self.con = con
-        self.wanted = wanted
-        self.job = job
-        lanes: list[str] = []
-        self._args: list[Any] = []
-        for column, values in (("node", nodes), ("method", methods)):
-            if values:
-                lanes.append(f"{column} IN ({_marks(values)})")
-                self._args += values
-        if not methods and not all:
-            lanes.append("hidden = 0")
-        self._lanes = f"SELECT key FROM lane WHERE {' AND '.join(lanes)}" if lanes else ""
-
-    def _where(self, wanted: frozenset[str]) -> tuple[str, list[Any]]:
-        """Conditions on a table with the columns lane and state."""
-        terms, args = ["1"], list(self._args)
-        if self._lanes:
-            terms.append(f"lane IN ({self._lanes})")
-        if len(wanted) < len(State):
-            terms.append(f"state IN ({_marks(wanted)})")
-            args += sorted(wanted)
-        return " AND ".join(terms), args
-
-    def total(self) -> int:
-        where, args = self._where(self.wanted)
-        table = "coalesce(sum(count), 0) FROM tally"
-        if self.job is not None:
-            table, where, args = "count(*) FROM message", f"{where} AND job = ?", [*args, self.job]
-        (total,) = self.con.execute(f"SELECT {table} WHERE {where}", args).fetchone()
-        return int(total)
-
-    def walk(self, after: int, *, down: bool) -> Iterator[int]:
-        """The numbers of the messages beyond ``after``."""
-        order = f"n {'<' if down else '>'} {after} ORDER BY n {'DESC' if down else 'ASC'}"
-        if self.job is not None:
-            return self._by("message_job", "job = ?", order, self.wanted, self.job)
-        if not self.wanted & {State.SUCCEEDED, State.PUBLISHED}:
-            is_open = self._by("message_open", "confirmed = 0", order, self.wanted & OPEN)
-            is_ill = self._by("message_ill", "ill = 1", order, self.wanted & ILL)
-            return heapq.merge(is_open, is_ill, reverse=down)
-        keys = self._few_lanes()
-        if keys is None:
-            return self._by("", "1", order, self.wanted)
-        by_lane = [self._by("message_lane", "lane = ?", order, self.wanted, key) for key in keys]
-        return heapq.merge(*by_lane, reverse=down)
-
-    def _by(
-        self, index: str, extra: str, order: str, wanted: frozenset[str], *more: Any
-    ) -> Iterator[int]:
-        if not wanted:
-            return
-        where, args = self._where(wanted)
-        hint = f"INDEXED BY {index}" if index else "NOT INDEXED"
-        sql = f"SELECT n FROM message {hint} WHERE {where} AND {extra} AND {order}"
-        for (n,) in self.con.execute(sql, (*args, *more)):
-            yield n
-
-    def _few_lanes(self) -> list[int] | None:
-        if not self._lanes:
-            return None
-        rows = self.con.execute(f"{self._lanes} LIMIT {_FEW_LANES + 1}", self._args).fetchall()
-        return [key for (key,) in rows] if len(rows) <= _FEW_LANES else None
-
-
-def _wanted(states: Sequence[str], problems: bool) -> frozenset[str]:
-    known = frozenset(map(str, State))
-    for state in states:
-        if state not in known:
-            raise UsageError(f"unknown state {state!r}", nearest(state, known))
-    wanted = frozenset(states) or known
-    return wanted & PROBLEMS if problems else wanted
-
-
-def _position(cursor: str | None, sort: str) -> int:
-    if sort not in ("accepted", "-accepted"):
-        raise UsageError(f"cannot sort by {sort!r}", "accepted or -accepted")
-    if cursor is None:
-        return 0 if sort == "accepted" else _BEYOND
-    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
-        raise UsageError(f"{cursor!r} is not a cursor", "use the one that came with the last page")
-    return int(cursor)
-
-
-def _marks(values: Collection[str]) -> str:
-    return ", ".join("?" * len(values))
 
 
 def _result(outcome: bytes) -> dict[str, Any] | None:

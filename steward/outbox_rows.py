@@ -228,7 +228,9 @@ class OutboxRows:
         self.shared.touched.messages.update(row.id for row in rows)
 
     def _lanes_of_open(self) -> list[Lane]:
-        keys = self.con.execute("SELECT DISTINCT lane FROM message WHERE confirmed = 0").fetchall()
+        keys = self.con.execute(
+            "SELECT DISTINCT lane FROM message INDEXED BY message_open WHERE confirmed = 0"
+        ).fetchall()
         return [self.lane_at(key) for (key,) in keys]
 
     def _rows(self, where: str, *args: object) -> list[Row]:

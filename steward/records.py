@@ -1,4 +1,4 @@
-"""What is written down beside the messages: the roster, errors, files' offsets, the journal."""
+"""What is written down beside the messages: the roster, errors, files' offsets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from steward.errors import UsageError
 from steward.handoff.state import Now
 from steward.ledger import Shared
 from steward.message import MessageId
-from steward.outbox_queries import History, rfc3339
+from steward.outbox_queries import rfc3339
+from steward.records_journal import JournalRecords
 from steward.subjects import NodeName
 
 REPEAT_SECONDS = 60.0
@@ -43,28 +44,12 @@ class Seen(NamedTuple):
     hello: dict[str, Any]
 
 
-class Line(NamedTuple):
-    """One line for messages.jsonl: what happened, and the message as JSON."""
-
-    event: str
-    message: dict[str, Any]
-
-
-class Journal(NamedTuple):
-    """Lines that messages.jsonl lacks, and what to commit once they are in it."""
-
-    lines: tuple[Line, ...]
-    accepted: int
-    final: int
-
-
-class Records:
-    """Roster, errors, offsets, and the journal's place."""
+class Records(JournalRecords):
+    """Roster, errors, offsets; and the journal's place."""
 
     def __init__(self, shared: Shared) -> None:
+        super().__init__(shared)
         self.shared = shared
-        self.con = shared.con
-        self._history = History(shared)
 
     # ---------------------------------------------------------------- roster
 
@@ -244,41 +229,6 @@ class Records:
 
     def drop_claim(self, name: str) -> None:
         self.con.execute("DELETE FROM claim WHERE name = ?", (name,))
-
-    # ---------------------------------------------------------------- journal
-
-    def journal(self, now: Now, limit: int = 500) -> Journal:
-        """The next lines for messages.jsonl: acceptances (``accepted``) before ends (``final``).
-
-        Write them, then commit ``journaled`` together with the file's new offset: each line is
-        there once. The machinery's messages have no lines.
-        """
-        (done, last) = self.con.execute(
-            "SELECT journaled, coalesce((SELECT max(n) FROM message), 0) FROM meta"
-        ).fetchone()
-        numbers = self.con.execute(
-            "SELECT n FROM message m JOIN lane ON lane.key = m.lane"
-            " WHERE n > ? AND hidden = 0 ORDER BY n LIMIT ?",
-            (done, limit),
-        ).fetchall()
-        lines = [Line("accepted", self._history.message(n, now)) for (n,) in numbers]
-        ends = "SELECT k, messages FROM final ORDER BY k LIMIT ?"
-        if len(numbers) == limit:
-            return Journal(tuple(lines), numbers[-1][0], 0)
-        final = 0
-        for k, messages in self.con.execute(ends, (limit,)).fetchall():
-            if len(lines) >= limit:
-                break
-            lines += [
-                Line("final", self._history.message(n, now)) for n in msgspec.json.decode(messages)
-            ]
-            final = k
-        return Journal(tuple(lines), max(done, last), final)
-
-    def journaled(self, journal: Journal) -> None:
-        """The journal's lines are in the file: go on after them."""
-        self.con.execute("UPDATE meta SET journaled = ?", (journal.accepted,))
-        self.con.execute("DELETE FROM final WHERE k <= ?", (journal.final,))
 
 
 def _error(

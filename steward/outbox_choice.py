@@ -1,0 +1,176 @@
+"""Which messages a list means, and the quickest walk to them in a million."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from steward.errors import UsageError, nearest
+from steward.ledger import Shared
+from steward.message import FINAL, OPEN, Body, State
+from steward.outbox_rows import ILL
+
+PROBLEMS = FINAL - {State.SUCCEEDED, State.PUBLISHED, State.CANCELLED}
+"""Ends that somebody should look at."""
+
+_BEYOND = 2**62
+_FEW_LANES = 256
+_SEARCH_SECONDS = 0.1
+_STRIDE = 8192
+_LIKE = (
+    "EXISTS (SELECT 1 FROM body b WHERE b.n = message.n AND (CAST(body AS TEXT) LIKE ?"
+    " ESCAPE '!' OR id LIKE ? ESCAPE '!' OR reason LIKE ? ESCAPE '!'))"
+)
+_body = msgspec.json.Decoder(Body)
+
+
+def wanted(states: Sequence[str], problems: bool) -> frozenset[str]:
+    """The states that are meant. Raises UsageError for one that there is not."""
+    known = frozenset(map(str, State))
+    for state in states:
+        if state not in known:
+            raise UsageError(f"unknown state {state!r}", nearest(state, known))
+    chosen = frozenset(states) or known
+    return chosen & PROBLEMS if problems else chosen
+
+
+def position(cursor: str | None, sort: str) -> int:
+    """Where a page begins. Raises UsageError for a cursor or an order that there is not."""
+    if sort not in ("accepted", "-accepted"):
+        raise UsageError(f"cannot sort by {sort!r}", "accepted or -accepted")
+    if cursor is None:
+        return 0 if sort == "accepted" else _BEYOND
+    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
+        raise UsageError(f"{cursor!r} is not a cursor", "use the one that came with the last page")
+    return int(cursor)
+
+
+class Choice:
+    """Which messages are meant, and the quickest walk to them."""
+
+    def __init__(
+        self,
+        shared: Shared,
+        wanted: frozenset[str],
+        nodes: Sequence[str],
+        methods: Sequence[str],
+        job: str | None,
+        all: bool,
+    ) -> None:
+        self.con = shared.con
+        self.wanted = wanted
+        self.job = job
+        lanes: list[str] = []
+        self._args: list[Any] = []
+        for column, values in (("node", nodes), ("method", methods)):
+            if values:
+                lanes.append(f"{column} IN ({_marks(values)})")
+                self._args += values
+        if not methods and not all:
+            lanes.append("hidden = 0")
+        self._like: str | None = None
+        self._lanes = f"SELECT key FROM lane WHERE {' AND '.join(lanes)}" if lanes else ""
+
+    def _where(self, wanted: frozenset[str]) -> tuple[str, list[Any]]:
+        """Conditions on a table with the columns lane and state."""
+        terms, args = ["1"], list(self._args)
+        if self._lanes:
+            terms.append(f"lane IN ({self._lanes})")
+        if len(wanted) < len(State):
+            terms.append(f"state IN ({_marks(wanted)})")
+            args += sorted(wanted)
+        return " AND ".join(terms), args
+
+    def total(self) -> int:
+        where, args = self._where(self.wanted)
+        table = "coalesce(sum(count), 0) FROM tally"
+        if self.job is not None:
+            table, where, args = "count(*) FROM message", f"{where} AND job = ?", [*args, self.job]
+        (total,) = self.con.execute(f"SELECT {table} WHERE {where}", args).fetchone()
+        return int(total)
+
+    def walk(
+        self, after: int, *, down: bool, until: int | None = None, text: str = ""
+    ) -> Iterator[int]:
+        """The numbers of the messages beyond ``after``, up to ``until``; without most of those
+        that don't have the text."""
+        order = f"n {'<' if down else '>'} {after}"
+        if until is not None:
+            order += f" AND n {'>=' if down else '<='} {until}"
+        order += f" ORDER BY n {'DESC' if down else 'ASC'}"
+        self._like = _pattern(text) if text else None
+        if self.job is not None:
+            return self._by("message_job", "job = ?", order, self.wanted, self.job)
+        if not self.wanted & {State.SUCCEEDED, State.PUBLISHED}:
+            is_open = self._by("message_open", "confirmed = 0", order, self.wanted & OPEN)
+            is_ill = self._by("message_ill", "ill = 1", order, self.wanted & ILL)
+            return heapq.merge(is_open, is_ill, reverse=down)
+        keys = self._few_lanes()
+        if keys is None:
+            return self._by("", "1", order, self.wanted)
+        by_lane = [self._by("message_lane", "lane = ?", order, self.wanted, key) for key in keys]
+        return heapq.merge(*by_lane, reverse=down)
+
+    def _by(
+        self, index: str, extra: str, order: str, wanted: frozenset[str], *more: Any
+    ) -> Iterator[int]:
+        if not wanted:
+            return
+        where, args = self._where(wanted)
+        hint = f"INDEXED BY {index}" if index else "NOT INDEXED"
+        if self._like is not None:
+            extra, more = f"{extra} AND {_LIKE}", (*more, *[self._like] * 3)
+        sql = f"SELECT n FROM message {hint} WHERE {where} AND {extra} AND {order}"
+        for (n,) in self.con.execute(sql, (*args, *more)):
+            yield n
+
+    def _few_lanes(self) -> list[int] | None:
+        if not self._lanes:
+            return None
+        rows = self.con.execute(f"{self._lanes} LIMIT {_FEW_LANES + 1}", self._args).fetchall()
+        return [key for (key,) in rows] if len(rows) <= _FEW_LANES else None
+
+    def search(
+        self, after: int, text: str, limit: int, *, down: bool
+    ) -> tuple[list[int], int | None]:
+        """The next ``limit`` messages that have ``text`` in id, reason or data, whatever its case;
+        and where to go on, None if nothing is left. It takes a tenth of a second at most."""
+        until = time.monotonic() + _SEARCH_SECONDS
+        end = self._end(down)
+        after = min(after, end) if down else after
+        found: list[int] = []
+        while after > 0 if down else after < end:
+            edge = after - _STRIDE if down else after + _STRIDE
+            for n in self.walk(after, down=down, until=edge, text=text):
+                if self._has(n, text.casefold()):
+                    found.append(n)
+                    if len(found) == limit:
+                        return found, n
+            after = edge
+            if time.monotonic() > until:
+                return found, max(after, 0)
+        return found, None
+
+    def _end(self, down: bool) -> int:
+        (last,) = self.con.execute("SELECT coalesce(max(n), 0) FROM message").fetchone()
+        return int(last) + 1 if down else int(last)
+
+    def _has(self, n: int, text: str) -> bool:
+        sql = "SELECT id, reason, body FROM message m JOIN body b ON b.n = m.n WHERE m.n = ?"
+        id, reason, body = self.con.execute(sql, (n,)).fetchone()
+        return any(text in item.casefold() for item in (id, reason, *_body.decode(body).data))
+
+
+def _marks(values: Collection[str]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _pattern(text: str) -> str | None:
+    """For LIKE, which finds all that has the text, and more; None where it would miss some."""
+    if not text.isascii() or not text.isprintable() or set(text) & set('"\\'):
+        return None
+    return "%" + "".join(f"!{c}" if c in "!%_" else c for c in text) + "%"
