@@ -111,7 +111,7 @@ class Daemon:
         greeter = Greeter(settings.hello_interval, site.say_hello)
         journal = Journal(
             settings.state_dir,
-            StoreJournal(store, site.now, report, self._metrics),
+            StoreJournal(store, report),
             site.not_accepted,
             max_bytes=settings.retention.journal_bytes,
             keep=settings.retention.journal_files,

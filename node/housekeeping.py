@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from node.error_reports import ErrorReports
 from node.execution import key_of
@@ -13,7 +12,7 @@ from steward.config import Retention
 from steward.handoff.state import Now
 from steward.journal import NAME, Pending
 from steward.message import State
-from steward.metrics import Metrics
+from steward.records_journal import IllEnd, Journal
 from steward.store import Store, Tables
 from steward.supervisor import Process, ProcessState
 
@@ -35,41 +34,38 @@ class StoreJournal:
     def __init__(
         self,
         store: Store,
-        now: Callable[[], Now],
         report: ErrorReports,
-        metrics: Metrics,
     ) -> None:
         self._store = store
-        self._now = now
         self._report = report
-        self._metrics = metrics
 
     async def pending(self, limit: int) -> Pending:
         return await self._store.read(lambda t: self._pending(t, limit))
 
     def _pending(self, tables: Tables, limit: int) -> Pending:
-        journal = tables.records.journal(self._now(), limit)
-        accepted = [line.message for line in journal.lines if line.event == "accepted"]
-        final = [line.message for line in journal.lines if line.event == "final"]
-        return Pending(tables.records.append_offset(NAME), accepted, final, journal)
+        offset = tables.records.append_offset(NAME)
+        journal = tables.records.journal(limit)
+        if journal is None:
+            return Pending(offset)
+        return Pending(offset, journal.data, journal.lines, journal)
 
     async def written(self, pending: Pending, offset: int) -> None:
+        journal: Journal = pending.mark
+
         def written(tables: Tables) -> None:
-            tables.records.journaled(pending.mark)
+            tables.records.journaled(journal)
             tables.records.set_append_offset(NAME, offset)
 
         await self._store.write(written)
-        for message in pending.final:
-            self._tell(message)
+        for end in journal.ill:
+            self._tell(end)
 
-    def _tell(self, message: Mapping[str, Any]) -> None:
-        why = TELLING.get(message["state"])
+    def _tell(self, end: IllEnd) -> None:
+        why = TELLING.get(end.state)
         if why is not None:
-            id, to = message["id"], message["toNode"]
-            reason = f": {message['reason']}" if message["reason"] else ""
-            text = f"message {id} to {to} {why}{reason}"
-            hint = f"steward messages show {id}"
-            self._report(str(message["state"]), text, hint, message_id=id)
+            reason = f": {end.reason}" if end.reason else ""
+            text = f"message {end.id} to {end.to} {why}{reason}"
+            self._report(end.state, text, f"steward messages show {end.id}", message_id=end.id)
 
 
 class Housekeeping:

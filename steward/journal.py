@@ -7,15 +7,12 @@ a crash or a full disk kept from being written is written later, each line once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-import msgspec
-
 from steward.append_file import AppendFile
 from steward.errors import NotPossible, StewardError, StoreFull
-from steward.message import FIELDS
 from steward.threads import in_thread
 
 NAME = "messages.jsonl"
@@ -26,12 +23,12 @@ RETRY = 5.0
 
 
 class Pending(NamedTuple):
-    """What is not in the file yet, as message JSON. ``offset``: the file's, as committed last;
-    ``mark`` tells the store what these messages were; None: there is nothing to commit."""
+    """What is not in the file yet: whole lines. ``offset``: the file's, as committed last;
+    ``mark`` tells the store what these lines were; None: there is nothing to commit."""
 
     offset: int
-    accepted: Sequence[Mapping[str, Any]]
-    final: Sequence[Mapping[str, Any]]
+    data: bytes = b""
+    lines: int = 0
     mark: Any = None
 
 
@@ -39,7 +36,7 @@ class JournalStore(Protocol):
     """What the journal keeps in the database."""
 
     async def pending(self, limit: int) -> Pending:
-        """What comes next, at most ``limit`` messages of each: the accepted in their order, and of
+        """What comes next, about ``limit`` lines at most: of the accepted in their order, and of
         the final only such as are among the accepted, here or earlier."""
 
     async def written(self, pending: Pending, offset: int) -> None:
@@ -83,17 +80,14 @@ class Journal:
             await asyncio.sleep(GATHER)
 
     async def write(self, limit: int = 1000) -> int:
-        """Write what is pending, at most ``limit`` lines of each kind; how many there were."""
+        """Write what is pending; how many lines there were."""
         pending = await self._store.pending(limit)
-        lines = [accepted_line(m) for m in pending.accepted]
-        lines += [final_line(m) for m in pending.final]
-        if lines:
-            data = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
-            offset = await in_thread(self._file.append, pending.offset, data)
+        offset = pending.offset
+        if pending.data:
+            offset = await in_thread(self._file.append, offset, pending.data)
+        if pending.mark is not None:
             await self._store.written(pending, offset)
-        elif pending.mark is not None:
-            await self._store.written(pending, pending.offset)
-        return len(lines)
+        return pending.lines
 
     def _failed(self, error: StewardError | OSError) -> None:
         if not self._failing:
@@ -101,26 +95,3 @@ class Journal:
             if not isinstance(error, StewardError):
                 error = NotPossible(f"{self._file.path} cannot be written: {error}")
             self._report(error)
-
-
-def accepted_line(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Of message JSON: all that is needed to send it again."""
-    keys = ("id", "fromNode", *(key for key in FIELDS if key != "id"), "job", "retryOf", "uid")
-    line = {"event": "accepted", "time": message["times"]["accepted"]}
-    return line | {key: message[key] for key in keys}
-
-
-def final_line(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Of message JSON: its proved end, without what the command wrote."""
-    result = message["result"] or {}
-    keys = ("id", "toNode", "method", "state", "attempts", "reason")
-    line = {"event": "final", "time": message["times"]["ended"]}
-    return line | {key: message[key] for key in keys} | {"exitCode": result.get("exitCode")}
-
-
-def replayable(line: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The fields that send the message of an accepted line again, as a new one; None for a line of
-    another kind."""
-    if line.get("event") != "accepted":
-        return None
-    return {key: value for key, value in line.items() if key in FIELDS and key != "id"}

@@ -5,40 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from steward import journal
 from steward.errors import StewardError
-from steward.journal import Journal, Pending, replayable
-from steward.message import Defaults, Kind, check
+from steward.journal import Journal, Pending
 from tests.conftest import WaitFor
-
-
-def message(id: str) -> dict[str, Any]:
-    """Message JSON, as the store shows it."""
-    return {
-        "id": id,
-        "fromNode": "central",
-        "toNode": "ship1",
-        "commandOrEvent": "CommandACK",
-        "method": "ShellCommand",
-        "data": ["true"],
-        "timeout": 10.0,
-        "retries": 0,
-        "ttl": 0.0,
-        "methodTimeout": 0.0,
-        "parallel": False,
-        "state": "failed",
-        "attempts": 1,
-        "reason": "",
-        "times": {"accepted": "2026-01-31T12:00:00.000Z", "ended": "2026-01-31T12:00:01.000Z"},
-        "result": {"exitCode": 3, "stdout": "secret"},
-        "retryOf": None,
-        "job": None,
-        "uid": 0,
-    }
 
 
 class Ledger:
@@ -53,7 +26,9 @@ class Ledger:
         accepted = self.ids[self.accepted :][:limit]
         final = self.ids[self.final :][:limit]
         mark = (self.accepted + len(accepted), self.final + len(final))
-        return Pending(self.offset, [*map(message, accepted)], [*map(message, final)], mark)
+        told = [("accepted", id) for id in accepted] + [("final", id) for id in final]
+        data = "".join(f"{json.dumps({'event': event, 'id': id})}\n" for event, id in told)
+        return Pending(self.offset, data.encode(), len(told), mark)
 
     async def written(self, pending: Pending, offset: int) -> None:
         if self.fail:
@@ -68,30 +43,6 @@ def unexpected(error: StewardError) -> None:
 def lines(folder: Path) -> list[tuple[str, str]]:
     text = (folder / journal.NAME).read_text()
     return [(line["event"], line["id"]) for line in map(json.loads, text.splitlines())]
-
-
-async def test_a_line_when_accepted_and_one_when_final(tmp_path: Path) -> None:
-    ledger = Ledger()
-    ledger.ids = ["a"]
-    assert await Journal(tmp_path, ledger, unexpected).write() == 2
-    first, last = map(json.loads, (tmp_path / journal.NAME).read_text().splitlines())
-    assert (first["event"], first["time"]) == ("accepted", "2026-01-31T12:00:00.000Z")
-    assert last == {
-        "event": "final",
-        "time": "2026-01-31T12:00:01.000Z",
-        "id": "a",
-        "toNode": "ship1",
-        "method": "ShellCommand",
-        "state": "failed",
-        "attempts": 1,
-        "reason": "",
-        "exitCode": 3,
-    }
-    again = replayable(first)
-    assert again is not None
-    assert "id" not in again
-    check(again, Defaults(), {"ShellCommand": frozenset({Kind.COMMAND_ACK})})
-    assert replayable(last) is None
 
 
 async def test_lines_whose_commit_failed_are_there_once(tmp_path: Path) -> None:

@@ -1,0 +1,126 @@
+"""What messages.jsonl lacks: its next lines, made by SQLite, and how far they are written."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from steward.ledger import Shared
+from steward.message import MessageId, State
+from steward.subjects import NodeName
+
+_BYTES = 1 << 20
+"""Of bodies, about, whose lines are made at once."""
+
+_TIME = "strftime('%Y-%m-%dT%H:%M:%fZ', CAST({} * 1000 AS INTEGER) / 1000.0, 'unixepoch')"
+_ACCEPTED = f"""
+    WITH next AS (
+        SELECT m.*, node, kind, method, CAST(body AS TEXT) AS body FROM (
+            SELECT n, sum(length(body)) OVER (ORDER BY n) - length(body) AS before FROM (
+                SELECT m.n, body FROM message m JOIN lane ON lane.key = m.lane
+                JOIN body ON body.n = m.n WHERE m.n > :done AND hidden = 0 ORDER BY m.n LIMIT :limit
+            )
+        ) JOIN message m USING (n) JOIN lane ON lane.key = m.lane JOIN body USING (n)
+        WHERE before < {_BYTES} ORDER BY n
+    )
+    SELECT count(*), max(n), group_concat(json_object(
+        'event', 'accepted', 'time', {_TIME.format("accepted_at")}, 'id', id, 'fromNode', :node,
+        'toNode', node, 'data', json(coalesce(json_extract(body, '$.data'), '[]')),
+        'commandOrEvent', kind, 'method', method, 'timeout', timeout, 'retries', retries,
+        'ttl', ttl, 'methodTimeout', coalesce(json_extract(body, '$.methodTimeout'), 0.0),
+        'parallel', json(iif(parallel, 'true', 'false')), 'job', job, 'retryOf', retry_of,
+        'uid', uid
+    ), char(10)) FROM next"""
+_FINAL = f"""
+    WITH next AS (
+        SELECT k, messages FROM (
+            SELECT k, messages, sum(json_array_length(messages)) OVER (ORDER BY k)
+                - json_array_length(messages) AS before
+            FROM (SELECT k, messages FROM final ORDER BY k LIMIT :limit)
+        ) WHERE before < :limit
+    ), ended AS (
+        SELECT k, m.*, node, method, outcome FROM next JOIN json_each(messages)
+        JOIN message m ON m.n = value JOIN lane ON lane.key = m.lane
+        LEFT JOIN outcome USING (n) ORDER BY k
+    )
+    SELECT count(*), (SELECT max(k) FROM next), group_concat(json_object(
+        'event', 'final', 'time', {_TIME.format("ended_at")}, 'id', id, 'toNode', node,
+        'method', method, 'state', state, 'attempts', attempts, 'reason', reason,
+        'exitCode', json_extract(CAST(outcome AS TEXT), '$.result.exitCode')
+    ), char(10)),
+    json_group_array(json_array(id, node, state, reason)) FILTER (WHERE ill) FROM ended"""
+
+
+class IllEnd(NamedTuple):
+    """A message that ended otherwise than hoped for."""
+
+    id: MessageId
+    to: NodeName
+    state: State
+    reason: str
+
+
+class Journal(NamedTuple):
+    """Lines that messages.jsonl lacks, and what to commit once they are in it."""
+
+    data: bytes
+    lines: int
+    accepted: int
+    """Messages up to this number have their first line."""
+    final: int
+    """So many entries of the table of ends are in it."""
+    ill: tuple[IllEnd, ...]
+    """Those of the ends told here that are not successes."""
+
+
+class JournalRecords:
+    """Lines are made by SQLite itself, many in one statement: nothing waits for them meanwhile."""
+
+    def __init__(self, shared: Shared) -> None:
+        self.con = shared.con
+        self._node = shared.identity.node
+
+    def journal(self, limit: int = 500) -> Journal | None:
+        """The next lines, about ``limit`` of each kind at most: acceptances before ends. None: the
+        file lacks nothing.
+
+        Write them, then commit ``journaled`` together with the file's new offset: each line is
+        there once. The machinery's messages have no lines.
+        """
+        (done, last) = self.con.execute(
+            "SELECT journaled, coalesce((SELECT max(n) FROM message), 0) FROM meta"
+        ).fetchone()
+        lines, upto, accepted = 0, last, None
+        if last > done:
+            facts = {"done": done, "limit": limit, "node": self._node}
+            lines, cut, accepted = self.con.execute(_ACCEPTED, facts).fetchone()
+            upto = cut if cut is not None and self._has_more(cut) else last
+        if upto < last:  # an end never comes before its own acceptance
+            return Journal(_joined(accepted), lines, upto, 0, ())
+        ends, final, told, ill = self.con.execute(_FINAL, {"limit": limit}).fetchone()
+        if last <= done and final is None:
+            return None
+        data = _joined(accepted, told)
+        return Journal(data, lines + ends, max(done, last), final or 0, _ends.decode(ill))
+
+    def _has_more(self, upto: int) -> bool:
+        """Whether acceptances are left for the next time."""
+        row = self.con.execute(
+            "SELECT 1 FROM message m JOIN lane ON lane.key = m.lane WHERE n > ? AND hidden = 0"
+            " LIMIT 1",
+            (upto,),
+        ).fetchone()
+        return row is not None
+
+    def journaled(self, journal: Journal) -> None:
+        """The journal's lines are in the file: go on after them."""
+        self.con.execute("UPDATE meta SET journaled = ?", (journal.accepted,))
+        self.con.execute("DELETE FROM final WHERE k <= ?", (journal.final,))
+
+
+_ends = msgspec.json.Decoder(tuple[IllEnd, ...])
+
+
+def _joined(*texts: str | None) -> bytes:
+    return "".join(f"{text}\n" for text in texts if text).encode()
