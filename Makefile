@@ -1,10 +1,10 @@
-# make install | demo | test | check | bench | lock
+# make install | demo | test | test-root | check | bench | pictures | lock
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: install demo test check bench lock clean
+.PHONY: install demo test test-root check bench pictures lock clean
 .DEFAULT_GOAL := install
 
 install: $(VENV)/.installed
@@ -22,6 +22,10 @@ demo: install
 test: install check
 	$(BIN)/python -m pytest $(ARGS)
 
+# As root: a real small file system.
+test-root: install
+	$(BIN)/python -m pytest tests/root $(ARGS)
+
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -30,6 +34,10 @@ check: install
 
 bench: install
 	$(BIN)/python -m tests.bench $(ARGS)
+
+# Remakes screenshots/ from a real run.
+pictures: install
+	$(BIN)/python -m tests.console.pictures
 
 # Pinned versions with hashes, for every platform that has wheels; names no index.
 lock:
