@@ -24,7 +24,7 @@ test: install check
 
 # As root: a real small file system.
 test-root: install
-	$(BIN)/python -m pytest tests/root $(ARGS)
+	STEWARD_ROOT_TESTS=1 $(BIN)/python -m pytest tests/root $(ARGS)
 
 check: install
 	$(BIN)/ruff check .

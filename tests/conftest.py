@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -13,6 +14,10 @@ import pytest
 
 from node import broker as node_broker
 from node.broker import Broker
+
+
+collect_ignore = [] if os.environ.get("STEWARD_ROOT_TESTS") else ["root"]
+"""What needs root runs with ``make test-root`` alone."""
 
 
 class WaitFor(Protocol):
