@@ -54,6 +54,8 @@ class Shared:
     identity: Identity
     check_intake: Callable[[], None] = lambda: None
     """Raises StoreFull while nothing new may be taken in."""
+    check_reserve: Callable[[], None] = lambda: None
+    """Raises StoreFull while not even results may be stored."""
     wall: Callable[[], float] = time.time
     touched: Touched = dataclasses.field(default_factory=Touched)
 

@@ -85,11 +85,13 @@ class Intake(Lanes):
         """Queue messages; one answer for each, in order: Accepted, IdConflict or QueueFull.
 
         ``uid``: who asked, None for the daemon itself. ``limit_per_node`` bounds what may be queued
-        and sent to one node. None is for results and other machinery, which nothing bounds; with
-        a bound, raises StoreFull while the disk has no room for more.
+        and sent to one node. None is for results and other machinery, which nothing bounds but the
+        disk. Raises StoreFull while there is no room: for results later than for others.
         """
         if limit_per_node is not None:
             self.shared.check_intake()
+        else:
+            self.shared.check_reserve()
         digests = self._digests([m.id for m in messages])
         answers: list[Accepted | StewardError] = []
         new: list[tuple[Lane, Message, bytes]] = []
@@ -181,7 +183,7 @@ class Intake(Lanes):
             return self.lane_at(under_way[0]).subject
         (key,) = self.con.execute("SELECT lane FROM message WHERE id = ?", (target,)).fetchone()
         cancel = cancel_message(new_id(), target, self.lane_at(key).node)
-        self.submit([cancel], None, now)
+        self._insert([(self.lane(cancel.subject), cancel, cancel.digest())], None, now)
         return cancel.subject
 
     # ---------------------------------------------------------------- NACK kinds

@@ -18,8 +18,9 @@ _BYTES_TO_END = 256
 class Room:
     """Intake stops while there is room left, so that what was accepted can still be ended.
 
-    The ballast is a file that is given up when a commit finds the disk full all the same; of a
-    bounded database as much is kept free. Intake opens again by itself once there is room.
+    First nothing new is taken in, then no results either; settling goes on to the end. The ballast
+    is a file that is given up when a commit finds the disk full all the same; of a bounded database
+    as much is kept free. All opens again by itself once there is room.
     """
 
     def __init__(self, folder: Path, *, min_free: int, ballast: int) -> None:
@@ -35,13 +36,19 @@ class Room:
         """Bytes in use in the database, when it was last looked at."""
         self.reason = ""
         """Why intake is closed; empty: it is open."""
+        self._on_reserve = False
         self._bound = -1
-        self._has_ballast = False
+        self._is_whole = self.file.exists() and self.file.stat().st_size >= ballast
 
     def check(self) -> None:
         """Raises StoreFull while intake is closed."""
         if self.reason:
             raise StoreFull(self.reason, self._hint())
+
+    def check_reserve(self) -> None:
+        """Raises StoreFull once the reserve is in use: it is for settling alone."""
+        if self._on_reserve:
+            raise self.full()
 
     def full(self) -> StoreFull:
         """What somebody is told whose commit found no room at all."""
@@ -68,6 +75,10 @@ class Room:
         free = self.free()
         to_end = open_messages * _BYTES_TO_END
         kept = max(self.min_free, to_end)
+        last = min(self.ballast, bound // 4) // 2
+        self._on_reserve = (not self._is_whole and free < self.ballast) or (
+            bound > 0 and self.used > bound - last
+        )
         if free < kept:
             self.reason = f"{_mib(free)} free on the disk, less than the {_mib(kept)} kept"
         elif bound and self.used > bound - min(self.ballast + to_end, bound // 2):
@@ -83,20 +94,20 @@ class Room:
             if self.free() >= self.ballast or self.file.stat().st_size == 0:
                 return False
             os.truncate(self.file, 0)
-            self._has_ballast = False
+            self._is_whole, self._on_reserve = False, True
         except OSError:
             return False
         return True
 
     def _restore(self, free: int) -> None:
-        if self._has_ballast or not self.ballast or free < self.min_free + 2 * self.ballast:
+        if self._is_whole or not self.ballast or free < self.min_free + 2 * self.ballast:
             return
         with contextlib.suppress(OSError):
             handle = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 if os.fstat(handle).st_size < self.ballast:
                     os.posix_fallocate(handle, 0, self.ballast)
-                self._has_ballast = True
+                self._is_whole = True
             finally:
                 os.close(handle)
 

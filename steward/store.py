@@ -175,7 +175,8 @@ class Store:
         store_id, steady = con.execute("SELECT store_id, steady FROM meta").fetchone()
         self.identity.store_id = store_id
         self.clock.continue_from(steady)
-        tables = Tables(Shared(con, self.identity, self.room.check))
+        room = self.room
+        tables = Tables(Shared(con, self.identity, room.check, room.check_reserve))
         self.identity.first_n = tables.outbox.next_n(0)
         self.room.look(con, tables.outbox.open_messages())
         return tables
@@ -218,16 +219,19 @@ class Store:
         Raises what ``fn`` raises, StoreFull, StoreDamaged once closed, sqlite3.Error. Cancelled
         while it waits its turn it isn't run; later it is committed or not, whoever listens.
         """
+        return await self.queue(fn)
+
+    def queue(self, fn: Callable[[Tables], T]) -> asyncio.Future[T]:
+        """The same, without waiting. Units run in the order in which they were queued, so whoever
+        has work with what this one does may be woken now: it will share the commit."""
         self._open(self._writer)
-        loop = asyncio.get_running_loop()
-        unit = _Unit(fn, loop.create_future())
-        self._waiting.append(unit)
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Unit(fn, future))
         if not self._busy:
             self._busy = True
             self._idle.clear()
-            loop.call_soon(self._next_batch)
-        result: T = await unit.future
-        return result
+            self._gather()
+        return future
 
     async def read(self, fn: Callable[[Tables], T]) -> T:
         """Run ``fn`` on a consistent view of what is committed. Raises what it raises."""
@@ -246,6 +250,12 @@ class Store:
         if self._closing or connection is None:
             raise StoreDamaged("the store is closed", "the daemon is stopping: start it again")
         return connection
+
+    def _gather(self) -> None:
+        """Take the next batch one turn of the loop later: by then those who were woken have queued
+        what they want to be in it."""
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, self._next_batch)
 
     def _next_batch(self) -> None:
         units: list[_Unit] = []
@@ -270,7 +280,7 @@ class Store:
             self.units += len(units)
             for listener in self._listeners:
                 listener(committed.result())
-        self._next_batch()
+        self._gather()
 
     # ---------------------------------------------------------------- in the writer's thread
 
