@@ -10,12 +10,13 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import aiosqlite
 
 from steward import store_file
 from steward.errors import StoreDamaged
+from steward.group_commit import GroupCommit, Unit
 from steward.ledger import Identity, Shared, Touched
 from steward.room import MIB, Room
 from steward.subjects import NodeName, Subject
@@ -27,35 +28,6 @@ MOST_UNITS = 512
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 Listener = Callable[[Touched], None]
-
-
-class _Unit:
-    """A unit of work that waits for its turn, and what came of it."""
-
-    __slots__ = ("error", "fn", "future", "result")
-
-    def __init__(self, fn: Callable[[Tables], Any], future: asyncio.Future[Any]) -> None:
-        self.fn = fn
-        self.future = future
-        self.result: Any = None
-        self.error: BaseException | None = None
-
-    def deliver(self) -> None:
-        if self.future.done():
-            return
-        if self.error is not None:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(self.result)
-
-
-class _Lost(Exception):
-    """A unit's error has cost the whole transaction."""
-
-    def __init__(self, unit: _Unit, error: BaseException) -> None:
-        super().__init__(str(error))
-        self.unit = unit
-        self.error = error
 
 
 class _Connection(aiosqlite.Connection):
@@ -101,7 +73,7 @@ class Store:
         self.units = 0
         """Units of work committed so far; ``units / commits`` is the mean batch."""
         self._listeners: list[Listener] = []
-        self._waiting: deque[_Unit] = deque()
+        self._waiting: deque[Unit] = deque()
         self._busy = False
         self._closing = False
         self._idle = asyncio.Event()
@@ -109,7 +81,7 @@ class Store:
         self._lock = -1
         self._writer: _Connection | None = None
         self._reader: _Connection | None = None
-        self._tables: Tables | None = None
+        self._group: GroupCommit | None = None
         self._view: Tables | None = None
 
     @property
@@ -165,21 +137,22 @@ class Store:
             self.damaged = store_file.move_aside(self.path)
             _log.error("the database was damaged: kept as %s, a new one is made", self.damaged)
             self._writer = await _connected(connect)
-        self._tables = await self._writer.hop(self._prepare)
+        self._group = await self._writer.hop(self._prepare)
         self._reader = await _connected(lambda: store_file.connect_reader(self.path))
         self._view = await self._reader.hop(
             lambda con: Tables(Shared(con, Identity(self.identity.node, "", self.start)))
         )
 
-    def _prepare(self, con: sqlite3.Connection) -> Tables:
+    def _prepare(self, con: sqlite3.Connection) -> GroupCommit:
         store_id, steady = con.execute("SELECT store_id, steady FROM meta").fetchone()
         self.identity.store_id = store_id
         self.clock.continue_from(steady)
         room = self.room
         tables = Tables(Shared(con, self.identity, room.check, room.check_reserve))
         self.identity.first_n = tables.outbox.next_n(0)
-        self.room.look(con, tables.outbox.open_messages())
-        return tables
+        group = GroupCommit(tables, room, self.clock)
+        group.look_around()
+        return group
 
     async def close(self) -> None:
         """Commit what waits, close the file and let go of the folder. May be called twice."""
@@ -196,7 +169,9 @@ class Store:
     async def limit_pages(self, pages: int) -> None:
         """Bound the file to this many pages; 0: no bound."""
         self.room.pages = pages
-        await self._open(self._writer).hop(self._look_around)
+        writer, group = self._open(self._writer), self._group
+        assert group is not None
+        await writer.hop(lambda _: group.look_around())
 
     def on_commit(self, listener: Listener) -> None:
         """Call ``listener`` on the loop after each commit."""
@@ -209,7 +184,7 @@ class Store:
 
     def open_in_lane(self, subject: Subject) -> int:
         """How many of the lane's messages have no end yet, as of about now."""
-        return 0 if self._tables is None else self._tables.outbox.open_in_lane(subject)
+        return 0 if self._group is None else self._group.tables.outbox.open_in_lane(subject)
 
     # ---------------------------------------------------------------- work
 
@@ -226,7 +201,7 @@ class Store:
         has work with what this one does may be woken now: it will share the commit."""
         self._open(self._writer)
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Unit(fn, future))
+        self._waiting.append(Unit(fn, future))
         if not self._busy:
             self._busy = True
             self._idle.clear()
@@ -258,19 +233,20 @@ class Store:
         loop.call_soon(loop.call_soon, self._next_batch)
 
     def _next_batch(self) -> None:
-        units: list[_Unit] = []
+        units: list[Unit] = []
         while self._waiting and len(units) < MOST_UNITS:
             unit = self._waiting.popleft()
             if not unit.future.cancelled():
                 units.append(unit)
-        if not units or self._writer is None:
+        writer, group = self._writer, self._group
+        if not units or writer is None or group is None:
             self._busy = False
             self._idle.set()
             return
-        committed = self._writer.hop(lambda con: self._commit(con, units))
+        committed = writer.hop(lambda _: group.commit(units))
         committed.add_done_callback(lambda future: self._deliver(future, units))
 
-    def _deliver(self, committed: asyncio.Future[Touched], units: list[_Unit]) -> None:
+    def _deliver(self, committed: asyncio.Future[Touched], units: list[Unit]) -> None:
         error = committed.exception()
         for unit in units:
             unit.error = unit.error or error
@@ -281,62 +257,3 @@ class Store:
             for listener in self._listeners:
                 listener(committed.result())
         self._gather()
-
-    # ---------------------------------------------------------------- in the writer's thread
-
-    def _commit(self, con: sqlite3.Connection, units: list[_Unit]) -> Touched:
-        """Commit all units that don't fail by themselves. Raises if none can be committed."""
-        self._look_around(con)
-        left = list(units)
-        while True:
-            try:
-                return self._transaction(con, left)
-            except _Lost as lost:
-                self._undo(con)
-                if store_file.is_full(lost.error):
-                    if self.room.release():
-                        continue
-                    lost.error = self.room.full()
-                lost.unit.error = lost.error
-                left.remove(lost.unit)
-            except sqlite3.Error as error:
-                self._undo(con)
-                if not store_file.is_full(error):
-                    raise
-                if not self.room.release():
-                    raise self.room.full() from error
-
-    def _transaction(self, con: sqlite3.Connection, units: list[_Unit]) -> Touched:
-        tables = self._tables
-        assert tables is not None
-        touched = Touched(units=len(units))
-        con.execute("BEGIN IMMEDIATE")
-        for unit in units:
-            con.execute("SAVEPOINT unit")
-            tables.begin()
-            try:
-                unit.error, unit.result = None, unit.fn(tables)
-                tables.end()
-                con.execute("RELEASE unit")
-                touched.add(tables.touched)
-            except BaseException as error:
-                if not con.in_transaction or store_file.is_full(error):
-                    raise _Lost(unit, error) from error
-                con.execute("ROLLBACK TO unit")
-                con.execute("RELEASE unit")
-                tables.forget_caches()
-                unit.error = error
-        now = self.clock.now()
-        con.execute("UPDATE meta SET steady = ?, wall = max(wall, ?)", (now.steady, now.wall))
-        con.execute("COMMIT")
-        return touched
-
-    def _look_around(self, con: sqlite3.Connection) -> None:
-        assert self._tables is not None
-        self.room.look(con, self._tables.outbox.open_messages())
-
-    def _undo(self, con: sqlite3.Connection) -> None:
-        if con.in_transaction:
-            con.execute("ROLLBACK")
-        assert self._tables is not None
-        self._tables.forget_caches()
