@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import msgspec
 
 from node.methods import Method, Site
-from node.outcomes import Outcome
+from node.outcomes import Outcome, put_bytes
 from steward.errors import StewardError
 from steward.inbox import Command
 from steward.message import Body, State
@@ -59,10 +58,7 @@ def _result(stdout: bytes, stderr: bytes) -> dict[str, Any]:
     """In the form of every other command's."""
     result: dict[str, Any] = {"exitCode": 1 if stderr else 0, "signal": None}
     for name, data in (("stdout", stdout), ("stderr", stderr)):
-        try:
-            result[name] = data.decode()
-        except UnicodeDecodeError:
-            result[f"{name}B64"] = base64.b64encode(data).decode()
+        put_bytes(result, name, data)
         result[f"{name}Size"] = len(data)
         result[f"{name}Sha256"] = hashlib.sha256(data).hexdigest()
         result[f"{name}Cut"] = 0

@@ -44,6 +44,8 @@ class Surroundings(Protocol):
 
     async def tell_running(self, command: Command, started: float) -> None: ...
 
+    def room_in_result(self) -> int: ...
+
     @property
     def report(self) -> ErrorReports: ...
 
@@ -202,7 +204,7 @@ class Executor:
         command = self._running.get(key)
         if command is None:
             return
-        ending = await self._runs.outcome(key)
+        ending = await self._runs.outcome(key, self._around.room_in_result())
         outcome = Outcome(
             about=command.id,
             state=ending.state,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 import shutil
@@ -13,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from node.outcomes import put_bytes
 from node.spawn import STREAMS
 from steward.errors import NotPossible, UnknownId
 from steward.message import State
@@ -99,8 +99,9 @@ def read_exit(folder: Path) -> Exit | None:
         return Exit(killed="interrupted", reason=why, started=now, ended=now)
 
 
-def read_ending(folder: Path, record: Exit) -> Ending:
-    """How the run ended, with the sums of its output. Blocks as long as reading that takes."""
+def read_ending(folder: Path, record: Exit, room: int = IN_RESULT) -> Ending:
+    """How the run ended, with the sums of its output, of which ``room`` bytes are put in. Blocks
+    as long as reading it takes."""
     result: dict[str, Any] = {
         "exitCode": record.exit_code,
         "signal": record.signal,
@@ -108,8 +109,8 @@ def read_ending(folder: Path, record: Exit) -> Ending:
         "maxRssBytes": record.max_rss_bytes,
     }
     sizes = [min(_size(folder / name), _recorded(record, name)) for name in STREAMS]
-    for name, size, room in zip(STREAMS, sizes, shares(*sizes), strict=True):
-        kept = read_kept(folder / name, size, room)
+    for name, size, share in zip(STREAMS, sizes, shares(sizes[0], sizes[1], room), strict=True):
+        kept = read_kept(folder / name, size, share)
         cut = put_text(result, name, kept)
         sums = {"Size": size, "Sha256": kept.sha256, "Cut": cut}
         result |= {name + what: value for what, value in sums.items()}
@@ -152,14 +153,14 @@ def remove(runs: Path, keys: Iterable[str]) -> None:
         shutil.rmtree(going)
 
 
-def shares(out: int, err: int) -> tuple[int, int]:
+def shares(out: int, err: int, room: int = IN_RESULT) -> tuple[int, int]:
     """How many bytes of each output go into the result: what one leaves, the other gets."""
-    half = IN_RESULT // 2
-    if out + err <= IN_RESULT:
+    half = room // 2
+    if out + err <= room:
         return out, err
     if out <= half:
-        return out, IN_RESULT - out
-    return (IN_RESULT - err, err) if err <= half else (half, half)
+        return out, room - out
+    return (room - err, err) if err <= half else (half, half)
 
 
 def read_kept(path: Path, size: int, room: int) -> Kept:
@@ -182,21 +183,14 @@ def read_kept(path: Path, size: int, room: int) -> Kept:
 
 
 def put_text(result: dict[str, Any], name: str, kept: Kept) -> int:
-    """Put head and tail into a result, as text where they are UTF-8 (a character that the cut went
-    through is left out); the bytes left out between them."""
+    """Put head and tail into a result, in whole characters where they are UTF-8; the bytes left
+    out between them."""
     head, tail = kept.head, kept.tail
     if kept.cut:
         head, tail = _without_torn_end(head), _without_torn_start(tail)
-        _put(result, f"{name}Tail", tail)
-    _put(result, name, head)
+        put_bytes(result, f"{name}Tail", tail)
+    put_bytes(result, name, head)
     return kept.cut + len(kept.head) - len(head) + len(kept.tail) - len(tail)
-
-
-def _put(result: dict[str, Any], field: str, data: bytes) -> None:
-    try:
-        result[field] = data.decode()
-    except UnicodeDecodeError:
-        result[f"{field}B64"] = base64.b64encode(data).decode()
 
 
 def _without_torn_end(data: bytes) -> bytes:

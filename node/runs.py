@@ -150,15 +150,16 @@ class Runs:
         been started. Raises OSError."""
         return await asyncio.to_thread(self._forbid, key)
 
-    async def outcome(self, key: RunKey) -> Ending:
-        """How the command ended. Raises NotPossible if it runs, UnknownId if nothing is left."""
+    async def outcome(self, key: RunKey, room: int = output.IN_RESULT) -> Ending:
+        """How the command ended, with ``room`` bytes of its output at most. Raises NotPossible if
+        it runs, UnknownId if nothing is left."""
         folder = self._runs / key
         record = output.read_exit(folder)
         if record is None:
             raise output.missing(folder)
         if record.stdout_size + record.stderr_size <= output.IN_RESULT:
-            return output.read_ending(folder, record)
-        return await asyncio.to_thread(output.read_ending, folder, record)
+            return output.read_ending(folder, record, room)
+        return await asyncio.to_thread(output.read_ending, folder, record, room)
 
     async def read(self, key: RunKey, stream: str, offset: int, limit: int) -> bytes:
         """A piece of an output, at most 256 KiB; empty at its end, or so far. Raises NotPossible

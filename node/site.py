@@ -13,6 +13,7 @@ from node import presence
 from node.error_reports import ErrorReports
 from node.methods import Event
 from node.outcomes import Started, tell
+from node.output import IN_CHUNK, IN_RESULT
 from node.presence import Roster
 from node.runs import RunKey, Runs
 from steward import frames
@@ -29,6 +30,9 @@ from steward.subjects import NodeName, Subject, subject
 from steward.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
+
+BESIDES = 8192
+"""Bytes that a result may have beside its output, which takes up a third more than it is."""
 
 
 class NodeSite:
@@ -90,7 +94,16 @@ class NodeSite:
         key = await self._store.read(lambda t: t.inbox.run_key(MessageId(id), NodeName(frm)))
         if key is None:
             raise UnknownId(f"no output of {id} is kept here", "it is kept for 7 days or 1 GiB")
-        return await self._runs.read(RunKey(key), stream, offset, limit)
+        return await self._runs.read(RunKey(key), stream, offset, min(limit, self._room(IN_CHUNK)))
+
+    def room_in_result(self) -> int:
+        """Bytes of output that a result may hold, so that it fits the broker."""
+        return self._room(IN_RESULT)
+
+    def _room(self, most: int) -> int:
+        if self._bus.max_payload is None:
+            return most
+        return max(0, min(most, (self._bus.max_payload - BESIDES) * 3 // 4))
 
     # ---------------------------------------------------------------- telling others
 

@@ -6,7 +6,7 @@ import msgspec
 
 from steward.handoff.state import Now, Peer
 from steward.ledger import Shared
-from steward.message import State
+from steward.message import MessageId, State
 from steward.outbox_rows import QUEUED, OutboxRows
 from steward.subjects import NodeName, Subject
 
@@ -112,6 +112,27 @@ class Lanes(OutboxRows):
             "UPDATE message SET attempts = retries WHERE n = ?", [(row.n,) for row in late]
         )
         self._end_rows(lane, late, State.UNDELIVERED, "", now)
+
+    def larger(
+        self, subject: Subject, most: int, limit: int = 256
+    ) -> tuple[list[MessageId], list[MessageId]]:
+        """Open messages whose body has more than ``most`` bytes: among the next ``limit`` to be
+        bound; and among those bound, unreceipted and not given up."""
+        lane = self.find_lane(subject)
+        if lane is None:
+            return [], []
+        big = "JOIN body b ON b.n = m.n WHERE length(body) > ?"
+        queued = self.con.execute(
+            f"SELECT id FROM message m {big} AND m.n IN"
+            f" (SELECT n FROM message WHERE {QUEUED} ORDER BY n LIMIT ?)",
+            (most, lane.key, limit),
+        ).fetchall()
+        bound = self.con.execute(
+            f"SELECT id FROM message m JOIN out_stream s ON s.key = m.stream {big}"
+            " AND m.lane = ? AND m.seq > s.base AND confirmed = 0 AND tombstone = ''",
+            (most, lane.key),
+        ).fetchall()
+        return [id for (id,) in queued], [id for (id,) in bound]
 
     def count_queued(self, subject: Subject, first_try: float, now: Now, limit: int) -> None:
         lane = self.find_lane(subject)

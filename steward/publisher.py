@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
+from msgspec import structs
+
 from steward import frames, subjects
 from steward.bus import Bus, Mark
 from steward.errors import BusError, StoreFull
 from steward.frames import Frame, Notice
 from steward.handoff import Handoff
 from steward.handoff.state import Now, Work
-from steward.message import Kind
+from steward.message import MAX_MESSAGE_BYTES, Kind, MessageId, State
 from steward.metrics import Metrics
 from steward.outbox import Published
 from steward.store import Store, Tables
@@ -23,6 +25,8 @@ LINGER = 30.0
 """Seconds for which a publisher with nothing to do stays."""
 FULL_PAUSE = 2.0
 """Seconds before a full store is asked again."""
+AROUND = 2048
+"""Bytes, at most, that go around one body."""
 
 
 class Owner(Protocol):
@@ -106,6 +110,7 @@ class Publisher:
         bus = self._bus
         if bus.max_payload is not None:
             self._handoff.sender.most_bytes = bus.max_payload // 2
+        self._give_up_larger(tables)
         can_send = bus.connected and (self._last is None or bus.has_left(self._last))
         work = self._handoff.sender.pump(
             tables.outbox, self.subject, self._owner.now(), can_send=can_send
@@ -113,9 +118,30 @@ class Publisher:
         self.waiting = tables.outbox.open_in_lane(self.subject)
         return work
 
+    def _give_up_larger(self, tables: Tables) -> None:
+        """What can never go as long as the broker is as it is must not keep the lane waiting."""
+        max_payload = self._bus.max_payload
+        if max_payload is None or max_payload >= MAX_MESSAGE_BYTES + AROUND:
+            return
+        if not self._bus.connected:
+            return  # The next broker may take more.
+        now = self._owner.now()
+        queued, bound = tables.outbox.larger(self.subject, max_payload - AROUND)
+        reason = f"larger than the broker takes: its max_payload is {max_payload:,} bytes"
+        for id in queued:
+            tables.outbox.end(id, State.REFUSED, reason, now)
+        tables.outbox.give_up(bound, State.REFUSED, now)
+
     async def _send(self, frame: Frame) -> None:
+        payload = frames.encode(frame)
+        most = self._bus.max_payload
+        while most is not None and len(payload) > most and len(frame.messages) > 1:
+            # Bound when the broker took more: the first half goes now, the rest after its receipt.
+            half = frame.messages[: len(frame.messages) // 2]
+            frame = structs.replace(frame, messages=half)
+            payload = frames.encode(frame)
         try:
-            if await self._bus.publish(frame.subject, frames.encode(frame), reply=True):
+            if await self._bus.publish(frame.subject, payload, reply=True):
                 self._last = self._bus.mark()
                 self._metrics.frame_sent(len(frame.messages))
         except BusError as error:
@@ -127,16 +153,24 @@ class Publisher:
         """Committed as published, then published, once; rule 12."""
         owner = self._owner
         linked = self._bus.connected
-        out = await self._store.write(
-            lambda t: t.outbox.take_notices(self.subject, linked, owner.now())
-        )
-        lost = [message.id for message in out if not await self._cry(message)]
-        if lost:
-            reason = "the link to the broker was lost"
-            await self._store.write(lambda t: t.outbox.not_published(lost, reason, owner.now()))
+
+        def take(tables: Tables) -> list[Published]:
+            self._give_up_larger(tables)
+            return tables.outbox.take_notices(self.subject, linked, owner.now())
+
+        out = await self._store.write(take)
+        lost: dict[str, list[MessageId]] = {}
+        for message in out:
+            if problem := await self._cry(message):
+                lost.setdefault(problem, []).append(message.id)
+        for reason, ids in lost.items():
+            await self._store.write(
+                lambda t, i=ids, r=reason: t.outbox.not_published(i, r, owner.now())  # type: ignore[misc]
+            )
         return owner.now().steady if out else None
 
-    async def _cry(self, message: Published) -> bool:
+    async def _cry(self, message: Published) -> str:
+        """Why it could not be published; empty: it is on its way."""
         notice = Notice(
             frm=self._bus.node,
             store=self._store.store_id,
@@ -148,10 +182,11 @@ class Publisher:
             body=frames.raw(message.body),
         )
         try:
-            return await self._bus.publish(self.subject, frames.encode(notice))
+            sent = await self._bus.publish(self.subject, frames.encode(notice))
         except BusError as error:
             self._owner.unsendable(self.subject, error)
-            return False
+            return error.text
+        return "" if sent else "the link to the broker was lost"
 
 
 class Publishers:

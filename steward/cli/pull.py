@@ -91,22 +91,26 @@ class Pull:
         places: Iterator[tuple[int, int]] = (
             (offset, min(CHUNK, end - offset)) for offset in range(start, end, CHUNK)
         )
-        asked: deque[tuple[str, int]] = deque()
+        asked: deque[tuple[str, int, int]] = deque()
         while True:
             for offset, limit in places:
-                asked.append((await self._ask(offset, limit), limit))
+                asked.append((await self._ask(offset, limit), offset, limit))
                 if len(asked) >= _AHEAD:
                     break
             if not asked:
                 return
-            id, limit = asked.popleft()
+            id, offset, limit = asked.popleft()
             data = field((await self._answered(id)).get("result"), "stdout")
-            if len(data) != limit:
+            if not data:
                 raise PullFailed(
-                    f"of the next {limit:,} bytes of {self._stream} the node has {len(data):,}",
+                    f"of the next {limit:,} bytes of {self._stream} the node has none",
                     "it may have made room: old output is removed there",
                 )
             self._give(data, take)
+            if len(data) < limit:
+                # Its broker takes less at once: the rest of this piece comes before the next.
+                offset, limit = offset + len(data), limit - len(data)
+                asked.appendleft((await self._ask(offset, limit), offset, limit))
 
     async def _ask(self, offset: int, limit: int) -> str:
         message = {
