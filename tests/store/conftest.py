@@ -151,3 +151,14 @@ def put(store: Store, count: int = 1) -> Callable[[Tables], list[MessageId]]:
 
 def counts(tables: Tables) -> dict[str, int]:
     return tables.outbox.counts()
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[SqliteLedger]:
+    """SQLite alone, for what the fake has not."""
+    made = new_sqlite(tmp_path / "steward.db")
+    try:
+        yield made
+        made.check()
+    finally:
+        made.con.close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,22 +11,12 @@ from steward.errors import UsageError
 from steward.message import MessageId, State
 from steward.records import Records
 from steward.subjects import NodeName
-from tests.store.conftest import EVENTS, SHIP, SqliteLedger, arrival, at, message, new_sqlite
+from tests.store.conftest import EVENTS, SHIP, SqliteLedger, arrival, at, message
 
 
 class Hello(msgspec.Struct, rename="camel"):
     machine_id: str
     version: str = "1"
-
-
-@pytest.fixture
-def box(tmp_path: Path) -> Iterator[SqliteLedger]:
-    made = new_sqlite(tmp_path / "steward.db")
-    try:
-        yield made
-        made.check()
-    finally:
-        made.con.close()
 
 
 @pytest.fixture
