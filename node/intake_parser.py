@@ -122,7 +122,8 @@ def _elements(
         counted = start
         after = Position(document.start, index + 1, first_line)
         if end - start > LARGEST_ELEMENT:
-            yield Garbage(start, end, line, f"this has {end - start:,} bytes: too many", after)
+            reason = f"this has {end - start:,} bytes, too many: a message has 512 KiB at most"
+            yield Garbage(start, end, line, reason, after)
             continue
         try:
             value = msgspec.json.decode(window.copy(start, end))
