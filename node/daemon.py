@@ -98,12 +98,13 @@ class Daemon:
             Slots(limits.parallel_per_stream, limits.parallel_per_node),
         )  # fmt: skip
         household = Household(
-            reception.admit, reception.handle, site.now, publishers.wake, executor.wake,
+            reception.admit, reception.handle, site.now, publishers.wake, executor.arrived,
             site.not_taken, site.store_full,
         )  # fmt: skip
         settler = Settler(
-            store, bus, handoff, site.now, publishers.wake, site.not_taken, site.store_full
-        )
+            store, bus, handoff, site.now, publishers.wake, publishers.nudge, site.not_taken,
+            site.store_full,
+        )  # fmt: skip
         subscribers = Subscribers(
             store, bus, handoff, supervisor, self._metrics, household, registry()
         )

@@ -13,7 +13,7 @@ from steward.handoff.state import Now
 from steward.inbox import Command
 from steward.message import Kind, Message, State, new_id
 from steward.store import Tables
-from steward.subjects import NodeName, Subject
+from steward.subjects import NodeName, Subject, subject
 
 RESULT_TIMEOUT = 10.0
 
@@ -40,6 +40,11 @@ class Step(NamedTuple):
     results: tuple[Subject, ...]
     next_expiry: float | None
     """Wall time."""
+
+
+def result_subject(frm: NodeName) -> Subject:
+    """On which the results of this sender's commands go back."""
+    return subject(frm, Kind.EVENT_ACK, "Result")
 
 
 def end(

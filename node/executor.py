@@ -9,8 +9,8 @@ from typing import Protocol
 
 from node import answers, recovery, spawn
 from node.error_reports import ErrorReports
-from node.execution import Ended, Step, key_of, step
-from node.methods import Method, Site, registry
+from node.execution import Ended, Step, key_of, result_subject, step
+from node.methods import COMMANDS, Method, Site, registry
 from node.outcomes import Outcome
 from node.runs import RunKey, Runs
 from node.schedule import Slots
@@ -83,6 +83,13 @@ class Executor:
         """Something was accepted, cancelled, or may have been."""
         self._wake.set()
 
+    def arrived(self, subject: str) -> None:
+        """Messages on this subject are being taken in, in a unit of work that is queued already."""
+        _, kind, name = subjects.parse(subject)
+        method = registry().get(name)
+        if kind in COMMANDS or (method is not None and method.ends_commands):
+            self._wake.set()
+
     def running_now(self) -> int:
         return len(self._running)
 
@@ -104,8 +111,11 @@ class Executor:
             self._wake.clear()
             retry = not await self._recover(group)
             ended, self._ended = self._ended, []
+            stepped = self._store.queue(lambda t, e=ended: self._step(t, e))  # type: ignore[misc]
+            told = {result_subject(e.command.frm) for e in ended if e.command.seq}
+            self._around.wake(told)  # what goes out is bound in the commit that ends the command
             try:
-                done = await self._store.write(lambda t, e=ended: self._step(t, e))  # type: ignore[misc]
+                done = await stepped
             except StoreFull as error:
                 self._ended = ended + self._ended
                 self._around.report("store_full", str(error), error.hint)
@@ -114,7 +124,7 @@ class Executor:
             for e in ended:
                 self._metrics.ended(e.outcome)
                 self._running.pop(key_of(e.command), None)
-            self._around.wake(done.results)
+            self._around.wake(lane for lane in done.results if lane not in told)
             for command in done.start:
                 self._launch(command, group)
             for command in done.kill:

@@ -57,11 +57,12 @@ class FileIntake:
                 raise _SomeRefused(refused)
             tables.records.set_claim(claim, progress)
 
+        taken = self._store.queue(take)
+        self._wake(dict.fromkeys(m.subject for m in messages))
         try:
-            await self._store.write(take)
+            await taken
         except _SomeRefused as some:
             return some.refused
-        self._wake(dict.fromkeys(m.subject for m in messages))
         return {}
 
     async def forget(self, claim: str) -> None:

@@ -218,6 +218,14 @@ class Publishers:
                 self._supervisor.add(process)
             self._lanes[subject].wake.set()
 
+    def nudge(self, subject: str) -> bool:
+        """Wake the lane's publisher, if it has one; whether it has."""
+        publisher = self._lanes.get(Subject(subject))
+        if publisher is None or self._supervisor.get(f"publisher {subject}") is None:
+            return False
+        publisher.wake.set()
+        return True
+
     def wake_all(self) -> None:
         """The link is back: everything that waits may try again."""
         self.wake(list(self._lanes))

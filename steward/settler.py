@@ -29,6 +29,7 @@ class Settler:
         handoff: Handoff,
         now: Callable[[], Now],
         wake: Callable[[Iterable[Subject]], None],
+        nudge: Callable[[str], bool],
         not_taken: Callable[[Incoming, FrameError], None],
         store_full: Callable[[StoreFull], None],
     ) -> None:
@@ -37,6 +38,7 @@ class Settler:
         self._handoff = handoff
         self._now = now
         self._wake = wake
+        self._nudge = nudge
         self._not_taken = not_taken
         self._store_full = store_full
 
@@ -63,15 +65,18 @@ class Settler:
         except FrameError as error:
             self._not_taken(arrived, error)
             return
+        judged = self._store.queue(lambda tables: self._judge(tables, receipt))
+        # What comes next on this lane is bound in the commit that settles what was before.
+        nudged = self._nudge(receipt.subject)
         try:
-            work = await self._store.write(lambda tables: self._judge(tables, receipt))
+            work = await judged
         except StoreFull as error:
             self._store_full(error)
         except Exception:
             process.holding = f"receipt of {receipt.frm} for frame {receipt.tx}"
             raise
         else:
-            self._wake(work.wake)
+            self._wake(w for w in work.wake if not (nudged and w == receipt.subject))
 
     def _judge(self, tables: Tables, receipt: Receipt) -> Work:
         judge = self._handoff.receipts

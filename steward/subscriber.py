@@ -36,7 +36,7 @@ class Household:
         handle: Callable[[Tables, Sequence[Arrival]], Sequence[Verdict | None]],
         now: Callable[[], Now],
         wake: Callable[[Iterable[Subject]], None],
-        arrived: Callable[[], None],
+        arrived: Callable[[str], None],
         not_taken: Callable[[Incoming, FrameError], None],
         store_full: Callable[[StoreFull], None],
     ) -> None:
@@ -119,12 +119,16 @@ class Subscribers:
     async def _take_letter(self, arrived: Incoming, letter: Frame | Notice) -> None:
         try:
             if isinstance(letter, Notice):
-                refusal = await self._store.write(lambda t: self._take_notice(t, letter))
+                heard = self._store.queue(lambda t: self._take_notice(t, letter))
+                self._house.arrived(letter.subject)
+                refusal = await heard
                 if refusal is not None:
                     self._house.not_taken(arrived, FrameError(refusal.reason))
-                self._house.arrived()
                 return
-            work = await self._store.write(lambda tables: self._take_frame(tables, letter))
+            taken = self._store.queue(lambda t: self._take_frame(t, letter))
+            if letter.messages:
+                self._house.arrived(letter.subject)
+            work = await taken
         except StoreFull as error:
             # Nothing is answered, so the sender keeps it and tries again.
             self._house.store_full(error)
@@ -134,7 +138,6 @@ class Subscribers:
         self._house.wake(work.wake)
         if letter.messages:
             self._metrics.frame_taken(letter, work.receipt)
-            self._house.arrived()
 
     def _letter(self, arrived: Incoming) -> Frame | Notice:
         """Raises FrameError unless it is addressed to me, on the subject that it names."""

@@ -99,11 +99,11 @@ class MessageApi:
     ) -> object:  # fmt: skip
         good, bad = submitting.judge(raw, self._house.settings.defaults, job, retries_of)
         limit = self._house.settings.limits.queue
-        answer = await self._store.write(
+        accepted = self._store.queue(
             lambda t: submitting.accept(t, good, bad, caller.uid, self._house.now(), limit)
         )
         self._publishers.wake(dict.fromkeys(m.subject for m in good.values()))
-        return answer
+        return await accepted
 
     async def _messages(self, params: dict[str, Any], _caller: Caller) -> object:
         q = msgspec.convert(params, Query)

@@ -72,6 +72,8 @@ class Method:
     handle: Handle | None = None
     program: Program | None = None
     answer: Answer | None = None
+    ends_commands: bool = False
+    """Its work ends commands that wait here, or marks running ones to be killed."""
     permitted_to_all: bool = False
     """Needs no permit: it only ever concerns what its sender has asked for itself."""
 

@@ -33,5 +33,6 @@ METHOD = Method(
     kinds=frozenset({Kind.EVENT_ACK}),
     check=check,
     handle=handle,
+    ends_commands=True,
     permitted_to_all=True,
 )
