@@ -82,10 +82,7 @@ class Receiver:
             return Work(receipt=self._receipt(box, f, None, now), wake=wake)
         if peer.alarm:
             return Work()
-        subject = Subject(f.subject)
-        stream = inbox.in_stream(f.frm, f.store, subject)
-        if stream is None:
-            stream = InStream(frm=f.frm, store=f.store, subject=subject, ids={}, verdicts={})
+        stream = self._stream(inbox, f)
         if self._lacks_some(stream, f):
             return self._outdated(inbox, box, f, "it has had receipts for more", signed, now)
         if f.base < stream.base:
@@ -125,6 +122,12 @@ class Receiver:
         return now.wall >= highest_wall - STEP or frm in self._heard
 
     # ---------------------------------------------------------------- taking
+
+    def _stream(self, inbox: Receiving, f: Frame) -> InStream:
+        """What was taken before of this stream; ``last`` is never forgotten (rule 4)."""
+        subject = Subject(f.subject)
+        known = inbox.in_stream(f.frm, f.store, subject)
+        return known or InStream(frm=f.frm, store=f.store, subject=subject, ids={}, verdicts={})
 
     def _lacks_some(self, stream: InStream, f: Frame) -> bool:
         """Rule 10: a base above my last, or a gap, which no sender makes."""

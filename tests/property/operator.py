@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from steward.message import Kind, Message, MessageId
 from steward.subjects import NodeName
+from tests.property.sim_disk import Crash
 from tests.property.sim_node import SimNode
 
 if TYPE_CHECKING:
@@ -105,10 +106,15 @@ class Operator:
         if not node.up:
             self.world.at(5, lambda: self.cancel(sender, id, endless))
             return
-        node.cancel(id)
+        try:
+            node.cancel(id)
+        except Crash:  # no answer: the operator asks again
+            self.world.at(5, lambda: self.cancel(sender, id, endless))
 
     def insist(self) -> None:
         """A restored store may have forgotten that something endless had been cancelled."""
+        if not any(name == "S" for name, _ in self.world.oracle.lost):
+            return
         for id in self.endless:
             for node in self.world.nodes.values():
                 if id in node.sending.rows:

@@ -24,6 +24,9 @@ CALM = 700.0
 HORIZON = 3000.0
 """Virtual seconds after which everything has to be settled."""
 
+MOST_EVENTS = 40_000
+"""A run has some 5,000."""
+
 
 def _nothing(node: SimNode) -> None:
     pass
@@ -102,6 +105,9 @@ class World:
             self.t, _, fn = heapq.heappop(self._events)
             self._guarded(fn)
             if self.t > CALM + 700 and self._count % 32 == 0 and self.oracle.is_idle():
+                break
+            if self._count > MOST_EVENTS:
+                self.oracle.fault("a storm", f"{self._count} events by {self.t:.0f} s")
                 break
         self.oracle.judge()
         return self
