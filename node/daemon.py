@@ -14,7 +14,7 @@ from node.executor import Executor
 from node.file_intake import FileIntake
 from node.housekeeping import Housekeeping, StoreJournal
 from node.intake import Intake
-from node.methods import error_log, registry
+from node.methods import error_log, permitted_to_all, registry
 from node.outcomes import ErrorFacts, tell
 from node.permits import Permits
 from node.presence import Greeter, Roster
@@ -90,7 +90,7 @@ class Daemon:
         site.roster = Roster(
             handoff, lambda lanes: loop.call_soon_threadsafe(publishers.wake, lanes)
         )
-        permits = Permits(settings.permits, registry())
+        permits = Permits(settings.permits, registry(), permitted_to_all())
         reception = Reception(site, lambda: permits, report)
         limits = settings.limits
         executor = Executor(

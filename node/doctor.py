@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from node.checks import Finding, Level, daemon, environment, folder, machine, network
-from node.methods import registry
+from node.methods import permitted_to_all, registry
 from node.permits import Permits
 from steward.cli import output as out
 from steward.cli.exits import FAILED, OK, REFUSED
@@ -80,8 +80,8 @@ async def explain(settings: Settings, frm: str, method: str, args: Sequence[str]
             answer = await client.call("explain", **{"from": frm, "method": method, "args": args})
             answer["by"] = "the daemon"
     except NoDaemon:
-        always = [name for name, known in methods.items() if known.permitted_to_all]
-        answer = Permits(settings.permits, methods, always).allowed(frm, method)._asdict()
+        permits = Permits(settings.permits, methods, permitted_to_all())
+        answer = permits.allowed(frm, method)._asdict()
         by = settings.config or "the default"
         answer["by"] = f"{by}, as no daemon runs"
     if answer["allowed"] and args:

@@ -99,4 +99,9 @@ def registry() -> Mapping[str, Method]:
     return _METHODS
 
 
+def permitted_to_all() -> list[str]:
+    """The methods that need no permit."""
+    return [name for name, method in registry().items() if method.permitted_to_all]
+
+
 _METHODS: dict[str, Method] = {}

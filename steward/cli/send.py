@@ -95,7 +95,7 @@ class Sending:
     ) -> int:
         """The exit status. Raises NothingMatched, NoDaemon and what the daemon answers with."""
         async with ControlClient(self.state_dir) as client:
-            nodes = await resolved(client, [targets])
+            nodes = await resolved(client, [targets], meaning="its messages wait until it comes")
             self.several = len(nodes) > 1
             messages = [{**message, "toNode": node, "id": new_id()} for node in nodes]
             self.ids = {one["id"]: one["toNode"] for one in messages}

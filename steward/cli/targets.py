@@ -9,9 +9,10 @@ from steward.control.client import ControlClient
 from steward.errors import NothingMatched, UsageError
 
 
-async def resolved(client: ControlClient, words: Iterable[str], *, warn: bool = True) -> list[str]:
+async def resolved(client: ControlClient, words: Iterable[str], *, meaning: str = "") -> list[str]:
     """The nodes that ``words`` mean, each a list with commas. A literal name that was never seen
-    counts; ``warn``: say so. Raises NothingMatched for a pattern that selects no node."""
+    counts, with a warning; ``meaning``: what follows of it. Raises NothingMatched for a pattern
+    that selects no node."""
     targets = [part.strip() for word in words for part in word.split(",") if part.strip()]
     if not targets:
         raise UsageError("no node given", "names, 'ship*', env=prod, @group; commas between")
@@ -20,7 +21,6 @@ async def resolved(client: ControlClient, words: Iterable[str], *, warn: bool = 
         raise NothingMatched(
             f"nothing matches {', '.join(answer['nothing'])}", "steward nodes ls shows the nodes"
         )
-    if warn:
-        for name in answer["unseen"]:
-            note(f"warning: {name} was never seen here; its messages wait until it comes")
+    for name in answer["unseen"]:
+        note(f"warning: {name} was never seen here{meaning and '; '}{meaning}")
     return list(dict.fromkeys([*answer["nodes"], *answer["unseen"]]))

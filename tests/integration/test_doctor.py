@@ -98,6 +98,22 @@ async def test_a_store_is_looked_at_and_another_nodes_is_wrong(
     assert any("belongs to the node ship1" in one["what"] for one in found["findings"])
 
 
+async def test_a_running_daemon_explains_what_it_does(tmp_path: Path, wait_for: WaitFor) -> None:
+    config = tmp_path / "steward.toml"
+    config.write_text('[[permit]]\nfrom = ["central"]\nmethods = ["ShellCommand"]\n')
+    place = ("--state-dir", str(tmp_path / "state"))
+    flags = ("--node", "ship1", "--config", str(config), "--prom-host-and-port", "off")
+    node = await steward("node", *place, *flags)
+    try:
+        await wait_for(lambda: (tmp_path / "state" / "steward.sock").exists())
+        for method, wanted in (("ErrorLog", 0), ("SayHello", 0), ("ShellCommand", 7)):
+            status, out, _ = await ended("doctor", *place, "--explain", "ship7", method)
+            assert (status, "by the daemon" in out) == (wanted, True), out
+    finally:
+        node.send_signal(signal.SIGTERM)
+        await node.communicate()
+
+
 async def test_explain_says_by_which_permit(tmp_path: Path) -> None:
     config = tmp_path / "node.toml"
     config.write_text('[[permit]]\nfrom = ["central"]\nmethods = ["ShellCommand"]\n')
