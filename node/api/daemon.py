@@ -12,6 +12,7 @@ from node.permits import Permits
 from node.views import NodeViews
 from steward.control.address import Caller
 from steward.control.server import Handler
+from steward.errors import UsageError
 from steward.store import Store
 
 
@@ -55,6 +56,8 @@ class DaemonApi:
 
     async def _errors(self, params: dict[str, Any], _caller: Caller) -> object:
         p = msgspec.convert(params, Errors)
+        if not 1 <= p.limit <= 10_000:
+            raise UsageError(f"limit is {p.limit}", "1 to 10,000")
         return await self._store.read(
             lambda t: t.records.errors(
                 node=p.node, level=p.level, text=p.text, limit=p.limit, cursor=p.cursor
