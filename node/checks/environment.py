@@ -23,7 +23,7 @@ EXTRAS: Final[Mapping[str, str]] = {
 }
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)[^;]*(?:;.*extra\s*==\s*['\"]([\w-]+)['\"].*)?")
 _OWN_ENVIRONMENT: Final = (
-    "give Steward an environment of its own: python3 -m venv DIR && DIR/bin/pip install steward"
+    "give Steward an environment of its own: python3 -m venv DIR, and install its wheel there"
 )
 
 
