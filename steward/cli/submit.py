@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -126,9 +127,9 @@ async def _submit(state_dir: Path, what: str, elements: Sequence[Any], form: str
     else:
         for one in accepted:
             output.line(one["id"])
-    for one in accepted:
-        if one.get("warning"):
-            output.note(f"warning: {one['id']}: {one['warning']}")
+    for warning, count in Counter(one.get("warning") for one in accepted).items():
+        if warning:
+            output.note(f"warning: {warning}" + (f" ({count:,} messages)" if count > 1 else ""))
     for one in refused:
         output.refused(f"element {one['index']}", one)
     return exits.REFUSED if refused else exits.OK

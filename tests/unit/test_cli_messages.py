@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,21 @@ def test_submit_reads_standard_input(
     stdin(monkeypatch, json.dumps([GOOD]))
     assert steward("submit", "-").status == 0
     assert len(daemon.messages) == 1
+
+
+def test_one_warning_for_many_messages_to_a_name_never_heard_of(
+    daemon: FakeDaemon, steward: Steward, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def submit(params: dict[str, Any]) -> dict[str, Any]:
+        facts = {"id": "x", "warning": "nobody knows ship9"}
+        return {"accepted": [{"index": i, **facts} for i in range(3)], "refused": []}
+
+    monkeypatch.setattr(daemon, "do_submit", submit)
+    file = tmp_path / "messages.json"
+    file.write_text(json.dumps([GOOD] * 3))
+    ran = steward("submit", str(file))
+    assert ran.status == 0
+    assert ran.err == "steward: warning: nobody knows ship9 (3 messages)\n"
 
 
 def test_a_refused_element_exits_7_and_the_others_are_accepted(
