@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from node.methods import Method, Site
-from node.outcomes import Outcome, put_bytes
+from node.outcomes import Outcome
 from steward.errors import StewardError
 from steward.inbox import Command
 from steward.message import Body, State
+from steward.result import put_bytes
 from steward.subjects import NodeName
 
 _body = msgspec.json.Decoder(Body)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -105,35 +103,3 @@ def told(body: Body, facts: type[T]) -> T:
 def tell(facts: msgspec.Struct) -> tuple[str]:
     """The same, as a message's data."""
     return (msgspec.json.encode(facts).decode(),)
-
-
-def put_bytes(result: dict[str, Any], field: str, data: bytes) -> None:
-    """Put bytes into a result that will travel as JSON within JSON: as text, or, where they are
-    no UTF-8 or a text would be the longer form (control characters become seven bytes each), in
-    Base64 under the name with ``B64``. So they take up a third more than they are, at most."""
-    text = _text(data)
-    if text is not None and len(_nested(text)) <= len(data) * 4 // 3 + 16:
-        result[field] = text
-    else:
-        result[f"{field}B64"] = base64.b64encode(data).decode()
-
-
-def with_texts(result: Mapping[str, Any]) -> dict[str, Any]:
-    """A result that has travelled, as people are shown it: whatever is UTF-8 is text."""
-    shown: dict[str, Any] = {}
-    for name, value in result.items():
-        is_coded = name.endswith("B64") and isinstance(value, str)
-        text = _text(base64.b64decode(value)) if is_coded else None
-        shown |= {name: value} if text is None else {name.removesuffix("B64"): text}
-    return shown
-
-
-def _text(data: bytes) -> str | None:
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return None
-
-
-def _nested(text: str) -> bytes:
-    return msgspec.json.encode(msgspec.json.encode(text).decode())

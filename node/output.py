@@ -12,10 +12,10 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from node.outcomes import put_bytes
 from node.spawn import STREAMS
 from steward.errors import NotPossible, UnknownId
 from steward.message import State
+from steward.result import put_bytes
 
 IN_RESULT = 64 * 1024
 IN_CHUNK = 256 * 1024

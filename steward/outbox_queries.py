@@ -15,6 +15,7 @@ from steward.handoff.state import Now
 from steward.ledger import Shared
 from steward.message import FINAL, Body, MessageId
 from steward.outbox_choice import Choice, position, wanted
+from steward.result import with_texts
 
 _ROW = """
     SELECT m.n, id, m.state, confirmed, reason, attempts, parallel, timeout, retries, ttl, expires,
@@ -22,6 +23,12 @@ _ROW = """
         stream, seq, node, kind, method, first_try, body, outcome
     FROM message m JOIN lane ON lane.key = m.lane JOIN body ON body.n = m.n
     LEFT JOIN outcome ON outcome.n = m.n WHERE m.n = ?"""
+_SIZE = """
+    SELECT length(body) + coalesce(length(outcome), 0)
+    FROM body LEFT JOIN outcome USING (n) WHERE n = ?"""
+MOST_AT_ONCE = 8 * 1024 * 1024
+"""Bytes of messages and results, as they are stored, in one answer; as text they can be five times
+as many, and have to fit a line of the control socket."""
 _body = msgspec.json.Decoder(Body)
 
 
@@ -51,13 +58,10 @@ class History:
         return found[0]
 
     def shown(self, ids: Iterable[MessageId], now: Now) -> list[dict[str, Any]]:
-        """Those of ``ids`` that there are."""
-        found = []
-        for id in ids:
-            row = self.con.execute("SELECT n FROM message WHERE id = ?", (id,)).fetchone()
-            if row is not None:
-                found.append(self.message(row[0], now))
-        return found
+        """Those of ``ids`` that there are; of many large ones the first, as fit an answer."""
+        sql = "SELECT n FROM message WHERE id = ?"
+        rows = (self.con.execute(sql, (id,)).fetchone() for id in ids)
+        return self._page((row[0] for row in rows if row is not None), now)
 
     def ended(self, ids: Iterable[MessageId]) -> tuple[list[MessageId], list[MessageId]]:
         """Those of ``ids`` that have an end, proved or not; and those that there are not."""
@@ -69,6 +73,17 @@ class History:
             elif row[0] in FINAL:
                 ended.append(id)
         return ended, unknown
+
+    def _page(self, numbers: Iterable[int], now: Now) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        size = 0
+        for n in numbers:
+            (more,) = self.con.execute(_SIZE, (n,)).fetchone()
+            size += more
+            if found and size > MOST_AT_ONCE:
+                break
+            found.append(self.message(n, now))
+        return found
 
     def message(self, n: int, now: Now) -> dict[str, Any]:
         row = self.con.execute(_ROW, (n,)).fetchone()
@@ -146,7 +161,8 @@ class History:
         The machinery's methods are left out unless ``all``, or named in ``methods``. ``text`` is
         looked for in id, reason and data; such a search stops after a tenth of a second, with a
         cursor to go on from, and tells its ``total`` (else None) only if it has seen everything.
-        Raises UsageError for an unknown state, sort or cursor.
+        A page ends early where its messages and results are large. Raises UsageError for an
+        unknown state, sort or cursor.
         """
         choice = Choice(self.shared, wanted(states, problems), nodes, methods, job, all)
         after, down = position(cursor, sort), sort == "-accepted"
@@ -158,8 +174,11 @@ class History:
             numbers = list(itertools.islice(choice.walk(after, down=down), limit + 1))
             last = numbers[limit - 1] if len(numbers) > limit else None
             total = choice.total()
+        found = self._page(numbers[:limit], now)
+        if len(found) < min(limit, len(numbers)):
+            last = numbers[len(found) - 1]
         return {
-            "messages": [self.message(n, now) for n in numbers[:limit]],
+            "messages": found,
             "cursor": None if last is None else str(last),
             "total": total,
         }
@@ -174,5 +193,5 @@ def _result(outcome: bytes) -> dict[str, Any] | None:
     return {
         "started": rfc3339(facts.get("started")),
         "ended": rfc3339(facts.get("ended")),
-        **result,
+        **with_texts(result),
     }

@@ -122,7 +122,8 @@ class MessageApi:
         return await self._store.read(lambda t: t.history.show(id, self._house.now()))
 
     async def _wait(self, params: dict[str, Any], _caller: Caller) -> object:
-        """Until one of the ids has an end, proved or not, or the time is up."""
+        """Until one of the ids has an end, proved or not, or the time is up. Of many large ones
+        some are told of, and the others by the next ``wait``."""
         p = msgspec.convert(params, Ids)
         until = time.monotonic() + min(p.timeout, LONGEST_WAIT)
         ids = [MessageId(id) for id in dict.fromkeys(p.ids)]
@@ -141,7 +142,8 @@ class MessageApi:
                 except TimeoutError:
                     continue
         done = await self._store.read(lambda t: t.history.shown(ended, self._house.now()))
-        return {"done": done, "pending": [id for id in ids if id not in set(ended)]}
+        told = {message["id"] for message in done}
+        return {"done": done, "pending": [id for id in ids if id not in told]}
 
     async def _cancel(self, params: dict[str, Any], _caller: Caller) -> object:
         p = msgspec.convert(params, Ids)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from node.methods import Event, Method, Site
-from node.outcomes import Outcome, RunResult, told, with_texts
+from node.outcomes import Outcome, RunResult, told
 from steward.errors import Refused
 from steward.message import FINAL, Body, Kind, State
 from steward.store import Tables
@@ -29,8 +29,6 @@ def handle(site: Site, tables: Tables, events: Sequence[Event]) -> None:
     for event in events:
         outcome = told(event.body, Outcome)
         facts = msgspec.to_builtins(outcome)
-        if outcome.result is not None:
-            facts["result"] = with_texts(outcome.result)
         tables.outbox.settle_result(outcome.about, event.arrival.frm, facts, site.now())
 
 

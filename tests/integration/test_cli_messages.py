@@ -230,3 +230,18 @@ async def test_the_journal_is_replayed_as_new_messages(
         ("succeeded", "ship2", 60),
     ]
     assert set(new) <= set(town.ran())
+
+
+async def test_many_large_outputs_are_listed_page_by_page(typed: Shell, town: Fleet) -> None:
+    """Together they are longer than a line of the control socket may be."""
+    large = town.shell("ship1", "head -c 64000 /dev/zero # large", parallel=True)
+    job = await town.submit(*[large] * 200)
+    await town.ends(job, 60)
+    done = await typed("messages", "ls", "--text", "# large", "--limit", "500", "-o", "json")
+    assert (done.status, [m["id"] for m in done.json()]) == (0, list(reversed(job)))
+    assert {m["result"]["stdout"] for m in done.json()} == {"\0" * 64000}
+    told: list[str] = []
+    while len(told) < len(job):
+        answer = await town.ask("wait", ids=[id for id in job if id not in told], timeout=5)
+        told += [m["id"] for m in answer["done"]]
+        assert set(answer["pending"]) == set(job) - set(told)
