@@ -261,6 +261,7 @@ class Outbox(Care):
                 self._end_rows(lane, [row], State.UNKNOWN, reason, now)
         self.con.execute("DELETE FROM out_stream")
         self._flying.clear()
+        self._end_alarms()
         self.con.execute("UPDATE meta SET store_id = ?", (store_id,))
         identity.store_id = store_id
 

@@ -43,6 +43,8 @@ class Lanes(OutboxRows):
         return msgspec.structs.replace(peer)
 
     def save_peer(self, peer: Peer) -> None:
+        if peer.alarm and not self.peer(peer.name).alarm:
+            self.shared.touched.alarms[peer.name] = peer.alarm
         self._peers[peer.name] = msgspec.structs.replace(peer)
         self.con.execute(
             "INSERT OR REPLACE INTO peer VALUES (?, ?, ?, ?, ?)",
@@ -55,6 +57,11 @@ class Lanes(OutboxRows):
             ),
         )
         self.shared.touched.nodes.add(peer.name)
+
+    def _end_alarms(self) -> None:
+        alarmed = self.con.execute("SELECT name FROM peer WHERE alarm != ''").fetchall()
+        for (name,) in alarmed:
+            self.save_peer(msgspec.structs.replace(self.peer(name), alarm=""))
 
     # ---------------------------------------------------------------- lanes
 

@@ -71,7 +71,8 @@ class PeerView:
     """(steady time, the peer's clock minus mine) since the adoption, each larger than all that
     came after it: the first is the largest of the window."""
     fresh: float = float("-inf")
-    """Since when it is proved that the adopted store answers."""
+    """Since when it is proved that the adopted store answers; an answer that took long counts as
+    one of half a minute ago, or the slowest links would ask for ever."""
     heard: float = float("-inf")
     """When it last showed a sign of life."""
     start: str = ""

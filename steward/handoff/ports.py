@@ -104,7 +104,8 @@ class Sending(Protocol):
         """(subject, state, confirmed, stream or None while unbound, seq) of a message of mine."""
 
     def end(self, id: MessageId, state: State, reason: str, now: Now) -> None:
-        """Settle one message, confirmed."""
+        """Settle one message, confirmed (``unknown`` instead of a never-started state of one that
+        a lost store may have handled)."""
 
     def queue_cancel(self, target: MessageId, now: Now) -> Subject:
         """Queue a ``Cancel`` (an EventACK with the target's id) to the target's node, unless one
@@ -113,7 +114,8 @@ class Sending(Protocol):
     def renew(self, store_id: str, start: str, now: Now) -> None:
         """This database is an older copy (rule 10), as sender: take the new store id, forget all
         streams; unfinished results are unbound and ``queued``; other unfinished messages become
-        ``unknown``, except those unbound that were accepted during this ``start``."""
+        ``unknown``, except those unbound that were accepted during this ``start``. Every peer's
+        alarm ends: somebody, or a signed proof, has decided."""
 
 
 class Receiving(Protocol):

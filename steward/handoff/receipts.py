@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from steward.frames import Receipt
-from steward.handoff.letters import LEAST_BYTES
+from steward.handoff.letters import FRESH, LEAST_BYTES
 from steward.handoff.peers import LaneView, Peers, PeerView, Transmission
 from steward.handoff.ports import Receiving, Sending
 from steward.handoff.renewal import Renewal
@@ -48,7 +48,7 @@ class Receipts:
             view.forget_store()
             wake = (*view.lanes, *wake)
         if tx is not None:
-            view.fresh = max(view.fresh, tx.sent)
+            view.fresh = max(view.fresh, tx.sent, now.steady - FRESH / 2)
             view.sample_clock(r.clock, now)
         subject = Subject(r.subject)
         if r.last is not None:

@@ -219,3 +219,5 @@ class FakeSending(FakeRows):
         self.streams.clear()
         self._bound.clear()
         self._keys.clear()
+        for peer in self.peers.values():
+            peer.alarm = ""

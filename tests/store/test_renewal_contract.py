@@ -98,3 +98,9 @@ def test_a_renewal_in_another_start_spares_nothing_that_waits(ledger: Ledger) ->
     [one] = put(ledger, message())
     ledger.outbox.renew("new-store", "some-other-start", at(2))
     assert state_of(ledger, one) == (State.UNKNOWN, True)
+
+
+def test_a_renewal_ends_every_alarm_and_no_hold(ledger: Ledger) -> None:
+    ledger.outbox.save_peer(Peer(name=SHIP, instance="theirs", held=True, alarm="two machines"))
+    ledger.outbox.renew("another", "start", at(1))
+    assert ledger.outbox.peer(SHIP) == Peer(name=SHIP, instance="theirs", held=True)
