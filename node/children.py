@@ -38,13 +38,18 @@ class Child:
 
 
 class Children:
-    """All of them. ``told`` is called with a key once its exit record is on disk."""
+    """All of them. ``told`` is called with a key and its exit record once that is written.
+
+    It is synced first unless ``is_heard`` says that a daemon hears of it: then the daemon's commit
+    makes the end durable, and whoever loses the daemon calls ``sync``.
+    """
 
     def __init__(
         self,
         runs: int,
         selector: selectors.BaseSelector,
-        told: Callable[[str], None],
+        told: Callable[[str, dict[str, Any]], None],
+        is_heard: Callable[[], bool],
         *,
         grace: float,
         limit: int,
@@ -52,6 +57,8 @@ class Children:
         self.runs = runs
         self.selector = selector
         self.told = told
+        self.is_heard = is_heard
+        self.unsynced = False
         self.grace = grace
         self.limit = limit
         self.running: dict[str, Child] = {}
@@ -145,14 +152,22 @@ class Children:
         """Write the exit record, then tell. It stays in ``unsaved`` while the disk is full."""
         how = self.unsaved[key]
         small = [name for name in spawn.STREAMS if 0 < how[f"{name}Size"] <= SYNCED_OUTPUT]
+        is_heard = self.is_heard()
         try:
-            spawn.write_exit(key, self.runs, how, small)
+            spawn.write_exit(key, self.runs, how, small, sync=not is_heard)
+            self.unsynced |= is_heard
         except FileNotFoundError:
             pass  # the folder was deleted: nobody can ask for this any more
         except OSError:
             return
         del self.unsaved[key]
-        self.told(key)
+        self.told(key, how)
+
+    def sync(self) -> None:
+        """Make durable what was told to a daemon that may not have committed it any more."""
+        if self.unsynced:
+            self.unsynced = False
+            os.sync()
 
     def watch(self, now: float) -> None:
         """Deadlines at once; what can only be polled (outputs' sizes above all) when it is due."""

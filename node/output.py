@@ -108,7 +108,10 @@ def read_ending(folder: Path, record: Exit, room: int = IN_RESULT) -> Ending:
         "cpuSeconds": record.cpu_seconds,
         "maxRssBytes": record.max_rss_bytes,
     }
-    sizes = [min(_size(folder / name), _recorded(record, name)) for name in STREAMS]
+    said = [_recorded(record, name) for name in STREAMS]
+    sizes = [
+        size and min(_size(folder / name), size) for name, size in zip(STREAMS, said, strict=True)
+    ]
     for name, size, share in zip(STREAMS, sizes, shares(sizes[0], sizes[1], room), strict=True):
         kept = read_kept(folder / name, size, share)
         cut = put_text(result, name, kept)
@@ -164,15 +167,16 @@ def shares(out: int, err: int, room: int = IN_RESULT) -> tuple[int, int]:
 
 
 def read_kept(path: Path, size: int, room: int) -> Kept:
-    """The first ``size`` bytes of a file: summed, synced if they were too many for the runner to
-    sync, and ``room`` bytes of them. What is promised from here on is on the disk."""
+    """The first ``size`` bytes of a file: summed, and ``room`` bytes of them. If these are not all,
+    the file is synced: what is promised to be kept is on the disk."""
     digest = hashlib.sha256()
     if not size:
         return Kept(0, digest.hexdigest(), b"", b"", 0)
     with path.open("rb") as file:
         fd = file.fileno()
-        if size > _PIECE:
+        if size > room:
             os.fsync(fd)
+            _sync_folders(path.parent, path.parent.parent)
         for at in range(0, size, _PIECE):
             digest.update(os.pread(fd, min(_PIECE, size - at), at))
         if size <= room:
@@ -180,6 +184,15 @@ def read_kept(path: Path, size: int, room: int) -> Kept:
         first = room - room // 2
         head, tail = os.pread(fd, first, 0), os.pread(fd, room // 2, size - room // 2)
         return Kept(size, digest.hexdigest(), head, tail, size - room)
+
+
+def _sync_folders(*folders: Path) -> None:
+    for folder in folders:
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
 
 def put_text(result: dict[str, Any], name: str, kept: Kept) -> int:

@@ -58,6 +58,7 @@ class Runner:
             runs,
             self.selector,
             self.on_exit,
+            lambda: bool(self.links),
             grace=settings["grace"],
             limit=int(settings["limit"]),
         )
@@ -106,9 +107,9 @@ class Runner:
         os.read(wake, 4096)
         self.children.reap_all()
 
-    def on_exit(self, key: str) -> None:
+    def on_exit(self, key: str, how: dict[str, Any]) -> None:
         for link in list(self.links.values()):
-            self.tell(link, {"exited": key})
+            self.tell(link, {"exited": key, "record": how})
             self.flush(link)
 
     def on_connect(self, _: int) -> None:
@@ -166,6 +167,8 @@ class Runner:
         self.selector.unregister(link.sock)
         del self.links[link.sock.fileno()]
         link.sock.close()
+        if not self.links:
+            self.children.sync()
 
     def answer(self, line: bytes) -> dict[str, Any]:
         """Exactly one answer to each line, in order: that is how the daemon pairs them."""

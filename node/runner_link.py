@@ -22,15 +22,14 @@ _TRIES = 5
 _PAUSE = 0.2
 _LONGEST_ADDRESS = 100
 
+OnExit = Callable[[str, dict[str, Any] | None], None]
 Ask = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 class RunnerLink:
-    """``on_exit`` is called with the key of each command that ends."""
+    """``on_exit`` is called with the key of each command that ends, and its exit record."""
 
-    def __init__(
-        self, state_dir: Path, settings: Sequence[str], on_exit: Callable[[str], None]
-    ) -> None:
+    def __init__(self, state_dir: Path, settings: Sequence[str], on_exit: OnExit) -> None:
         self._state_dir = state_dir
         self._settings = settings
         self._on_exit = on_exit
@@ -143,7 +142,7 @@ class RunnerLink:
 class _Connection(asyncio.Protocol):
     """Answers come in the order of the requests; ``exited`` events come in between."""
 
-    def __init__(self, on_exit: Callable[[str], None]) -> None:
+    def __init__(self, on_exit: OnExit) -> None:
         self.lost = asyncio.Event()
         self._on_exit = on_exit
         self._transport: asyncio.Transport | None = None
@@ -172,7 +171,7 @@ class _Connection(asyncio.Protocol):
         for line in lines:
             told = msgspec.json.decode(line, type=dict[str, Any])
             if "exited" in told:
-                self._on_exit(told["exited"])
+                self._on_exit(told["exited"], told.get("record"))
             elif not (answer := self._asked.popleft()).done():
                 answer.set_result(told)
 

@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NewType
+from typing import Any, NewType
 
 import msgspec
 
@@ -24,6 +24,7 @@ from steward.errors import NotPossible, RunnerError
 RunKey = NewType("RunKey", str)
 
 _PATIENCE = 5.0
+_MOST_RECORDS = 1024
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -71,6 +72,7 @@ class Runs:
         self._environment = plain_environment()
         self._watched: set[RunKey] = set()
         self._adopted: set[RunKey] = set()  # by ``adopt``, which finds their ends itself
+        self._records: dict[RunKey, Exit] = {}  # as the runner has told them, until asked for
         settings = (f"grace={grace}", f"idle={idle}", f"limit={limit}")
         self._link = RunnerLink(state_dir.absolute(), settings, self._tell)
 
@@ -154,10 +156,10 @@ class Runs:
         """How the command ended, with ``room`` bytes of its output at most. Raises NotPossible if
         it runs, UnknownId if nothing is left."""
         folder = self._runs / key
-        record = output.read_exit(folder)
+        record = self._records.pop(key, None) or output.read_exit(folder)
         if record is None:
             raise output.missing(folder)
-        if record.stdout_size + record.stderr_size <= output.IN_RESULT:
+        if record.stdout_size + record.stderr_size <= min(room, output.IN_RESULT):
             return output.read_ending(folder, record, room)
         return await asyncio.to_thread(output.read_ending, folder, record, room)
 
@@ -175,10 +177,13 @@ class Runs:
         that has not ended stays. Raises OSError."""
         await asyncio.to_thread(output.remove, self._runs, keys)
 
-    def _tell(self, key: str) -> None:
+    def _tell(self, name: str, record: dict[str, Any] | None = None) -> None:
+        key = RunKey(name)
         if key in self._watched:
-            self._watched.discard(RunKey(key))
-            self.exited.put_nowait(RunKey(key))
+            self._watched.discard(key)
+            if record is not None and len(self._records) < _MOST_RECORDS:
+                self._records[key] = msgspec.convert(record, Exit)
+            self.exited.put_nowait(key)
 
     async def _find_ended(self, ask: Ask) -> None:
         """After a connection was lost: what ended meanwhile."""

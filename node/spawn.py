@@ -147,27 +147,32 @@ def name_process(pid: int, folder: int) -> None:
         append("claim", {"pid": pid, "start": start_time(pid)}, folder)
 
 
-def write_exit(key: str, runs: int, how: dict[str, Any], outputs: Sequence[str] = ()) -> None:
-    """Write the exit record durably, whole or not at all, after syncing the named outputs. Raises
-    OSError, FileNotFoundError if the run's folder is gone."""
+def write_exit(
+    key: str, runs: int, how: dict[str, Any], outputs: Sequence[str] = (), *, sync: bool = True
+) -> None:
+    """Write the exit record, whole or not at all; with ``sync`` durably, after syncing the named
+    outputs. Raises OSError, FileNotFoundError if the run's folder is gone."""
     folder = os.open(key, _FOLDER, dir_fd=runs)
     try:
-        for name in outputs:
-            _sync(name, folder, os.O_RDONLY)
-        _sync("exit.new", folder, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, json.dumps(how).encode())
+        for name in outputs if sync else ():
+            _write(name, folder, os.O_RDONLY, b"", sync)
+        new = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        _write("exit.new", folder, new, json.dumps(how).encode(), sync)
         os.rename("exit.new", "exit", src_dir_fd=folder, dst_dir_fd=folder)
-        os.fsync(folder)
-        os.fsync(runs)
+        if sync:
+            os.fsync(folder)
+            os.fsync(runs)
     finally:
         os.close(folder)
 
 
-def _sync(name: str, folder: int, flags: int, content: bytes = b"") -> None:
+def _write(name: str, folder: int, flags: int, content: bytes, sync: bool) -> None:
     file = os.open(name, flags, 0o600, dir_fd=folder)
     try:
         if content:
             os.write(file, content)
-        os.fsync(file)
+        if sync:
+            os.fsync(file)
     finally:
         os.close(file)
 
