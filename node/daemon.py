@@ -140,6 +140,9 @@ class Daemon:
             server.changed(touched)
             if touched.messages:
                 journal.wake()
+            for name, alarm in touched.alarms.items():
+                report("alarm", alarm, f"steward nodes release {name}, once that is done")
+                server.status_changed()
             if touched.units:
                 self._metrics.commit_batch.observe(touched.units)
 

@@ -23,6 +23,8 @@ NODE_HEADERS: Final = (
     *("", "NAME", "STATE", "SEEN", "QUEUED", "UNDER WAY", "RUNNING", "OLDEST", "ERRORS/H"),
     *("VERSION", "LABELS"),
 )
+WRONG_CLOCK: Final = 10.0
+"""Seconds by which a node's clock may seem to differ: a slow link's hellos arrive late."""
 NODE_NUMBERS: Final = ("QUEUED", "UNDER WAY", "RUNNING", "OLDEST", "ERRORS/H")
 
 
@@ -30,6 +32,9 @@ def node_row(node: Mapping[str, Any], at: datetime) -> Sequence[str]:
     shown = str(node["state"])
     if node.get("held"):
         shown += ", held"
+    skew = node.get("clockSkew") or 0.0
+    if abs(skew) > WRONG_CLOCK:
+        shown += f", clock {'+' if skew > 0 else '-'}{views.seconds(abs(skew))}"
     seen = "never" if node.get("neverSeen") else views.ago(node.get("lastSeen"), at)
     return (
         "‖" if node.get("held") else GLYPHS.get(node["state"], "?"),
