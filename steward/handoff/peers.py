@@ -22,6 +22,8 @@ AGAIN = 2.0
 """Seconds after its last try at which a lane tries again when the peer shows signs of life."""
 
 MOST_STORES = 8
+MOST_PEERS = 10_000
+"""Beyond, those that nothing goes to are forgotten: a name costs a stranger nothing."""
 
 
 class Signature(NamedTuple):
@@ -80,6 +82,11 @@ class PeerView:
     """What it last said of itself: a hint, no more."""
     tell_retired: str = ""
     """A store id that was retired, and has spoken since."""
+    ahead: float = float("-inf")
+    """By how much its clock was seen to be ahead of mine, at most, since mine was set."""
+    reckoned: float = float("-inf")
+    heard_since_step: bool = False
+    """Since my clock was last set back."""
     era: int = 0
     first_answers: dict[str, float] = field(default_factory=dict)
     """When each store first answered."""
@@ -148,7 +155,12 @@ class Peers:
         self._views: dict[NodeName, PeerView] = {}
 
     def __getitem__(self, name: NodeName) -> PeerView:
-        return self._views.setdefault(name, PeerView())
+        view = self._views.get(name)
+        if view is None:
+            if len(self._views) >= MOST_PEERS:
+                self._views = {n: v for n, v in self._views.items() if v.lanes}
+            view = self._views[name] = PeerView()
+        return view
 
     def heard(
         self, name: NodeName, start: str, store: str, now: Now
@@ -169,6 +181,12 @@ class Peers:
         for view in self._views.values():
             for lane in view.lanes.values():
                 lane.due, lane.tries = min(lane.due, now.steady), 0
+
+    def clock_stepped(self, *, back: bool) -> None:
+        """My clock was set: what was known of the others', seen from mine, says nothing."""
+        for view in self._views.values():
+            view.ahead = view.reckoned = float("-inf")
+            view.heard_since_step = view.heard_since_step and not back
 
     def lanes(self) -> tuple[Subject, ...]:
         """Every lane that was looked at."""

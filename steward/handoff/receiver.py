@@ -19,6 +19,9 @@ from steward.subjects import NodeName, Subject
 STEP = 1.0
 """Seconds by which a clock has to jump to count as set anew."""
 
+RECKON = 60.0
+"""Seconds after which expiries are reckoned again without news: a commit may have failed."""
+
 
 class Admission(NamedTuple):
     """What the node says to a message before it is taken. ``refusal`` None: it is taken."""
@@ -49,10 +52,6 @@ class Receiver:
         self.start = start
         self.peers = peers
         self.renewal = renewal
-        self._heard: set[NodeName] = set()
-        """Senders heard since this node's clock last stepped back."""
-        self._ahead: dict[NodeName, float] = {}
-        """By how much each sender's clock was seen to be ahead, at most, since the last step."""
         self._drift: float | None = None
         """Wall minus steady time: a step of the clock changes it."""
 
@@ -98,11 +97,11 @@ class Receiver:
     def hear(self, inbox: Receiving, frm: NodeName, clock: float, now: Now) -> None:
         """News of the sender's clock: its waiting expiries are reckoned anew (rule 11)."""
         self.watch_clock(now)
-        self._heard.add(frm)
-        ahead = clock - now.wall
-        if ahead > self._ahead.get(frm, float("-inf")):
-            self._ahead[frm] = ahead
-            inbox.reckon(frm, ahead)
+        view, ahead = self.peers[frm], clock - now.wall
+        view.heard_since_step = True
+        if ahead > view.ahead or now.steady - view.reckoned > RECKON:
+            view.ahead, view.reckoned = max(view.ahead, ahead), now.steady
+            inbox.reckon(frm, view.ahead)
 
     def watch_clock(self, now: Now) -> None:
         """After a step of this node's own clock, what was known of the others' says nothing."""
@@ -110,16 +109,14 @@ class Receiver:
         if self._drift is None:
             self._drift = drift
         elif abs(drift - self._drift) > STEP:
-            if drift < self._drift:
-                self._heard.clear()
-            self._ahead.clear()
+            self.peers.clock_stepped(back=drift < self._drift)
             self._drift = drift
 
     def clock_is_trusted(self, frm: NodeName, now: Now, highest_wall: float) -> bool:
         """Whether a command of ``frm`` that expires may start: not while this node's clock is
         behind the highest time that it has stored, until the sender has been heard (rule 11)."""
         self.watch_clock(now)
-        return now.wall >= highest_wall - STEP or frm in self._heard
+        return now.wall >= highest_wall - STEP or self.peers[frm].heard_since_step
 
     # ---------------------------------------------------------------- taking
 
@@ -183,7 +180,7 @@ class Receiver:
         """As the sender reckoned it, or by what I know of its clock: the earlier one holds."""
         if e.expires is None or e.deadline is None:
             return e.expires
-        return min(e.expires, e.deadline - self._ahead[frm])
+        return min(e.expires, e.deadline - self.peers[frm].ahead)
 
     def _verdict(
         self, e: Entry, arrival: Arrival, again: bool, now: Now, node: Node

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from steward.frames import Notice
 from steward.message import Kind, Message, MessageId
 from steward.subjects import NodeName
 from tests.property.sim_disk import Crash
@@ -30,6 +33,9 @@ class Operator:
         span = 640.0 if world.character == 3 else rng.choice((300.0, 690.0))
         for _ in range(MESSAGES):
             world.at(rng.uniform(0, span), self.ask)
+        if rng.random() < 0.2:
+            world.at(rng.uniform(0, span), lambda: self.hold(held=True))
+            world.at(CALM + 10, lambda: self.hold(held=False))
         world.at(CALM + 450, self.insist)
         if world.seed % 2 == 0:
             world.at(CALM + 500, self.isolate)
@@ -55,7 +61,7 @@ class Operator:
             ttl = rng.uniform(4, 30)
         kind = Kind.EVENT_ACK if not endless and rng.random() < 0.3 else Kind.COMMAND_ACK
         x = rng.random()
-        to = "X" if x < 0.1 and sender is world.s else "S" if sender is world.r else "R"
+        to = "S" if sender is world.r or x > 0.97 else "X" if x < 0.1 else "R"
         what = "bad" if rng.random() < 0.06 else "endless" if endless else str(seconds)
         outcome = "failed" if rng.random() < 0.2 else "succeeded"
         message = self.message(
@@ -73,7 +79,7 @@ class Operator:
             world.at(delay, lambda: self.cancel(sender.name, message.id, endless))
         self.give(sender, message)
         if rng.random() < 0.1 and to == "R":
-            sender.notify(self.message("R", Kind.COMMAND_NACK, "N", ("0.5", "succeeded")))
+            self.notify(self.message("R", Kind.COMMAND_NACK, "N", ("0.5", "succeeded")))
 
     def message(
         self,
@@ -99,6 +105,21 @@ class Operator:
             parallel=parallel,
         )
 
+    def notify(self, message: Message) -> None:
+        """A NACK kind: sent once, outside every stream."""
+        s = self.world.s
+        letter = Notice(
+            frm=s.name,
+            store=s.sending.store_id(),
+            start=s.start,
+            to=message.to,
+            subject=message.subject,
+            clock=s.now().wall,
+            id=message.id,
+            body=msgspec.Raw(message.body()),
+        )
+        s.post(letter)
+
     def cancel(self, sender: NodeName, id: MessageId, endless: bool) -> None:
         node = self.world.nodes[sender]
         if endless and not self.world.calm:
@@ -110,6 +131,15 @@ class Operator:
             node.cancel(id)
         except Crash:  # no answer: the operator asks again
             self.world.at(5, lambda: self.cancel(sender, id, endless))
+
+    def hold(self, *, held: bool) -> None:
+        """R's queue at S; a hold is forgotten with the store, and released once."""
+        if self.world.s.up:
+            self.world.s.hold(self.world.r.name, held)
+            if held:
+                self.world.at(self.rng.uniform(10, 120), lambda: self.hold(held=False))
+        elif not held:
+            self.world.at(5, lambda: self.hold(held=False))
 
     def insist(self) -> None:
         """A restored store may have forgotten that something endless had been cancelled."""

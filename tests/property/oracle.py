@@ -10,7 +10,7 @@ from steward.handoff.state import Arrival
 from steward.inbox import Command
 from steward.message import NEVER_STARTED, Message, MessageId, State
 from steward.subjects import NodeName, Subject
-from tests.property.fake_ledger import Row
+from tests.property.fake_ledger import FakeSending, Row
 
 if TYPE_CHECKING:
     from tests.property.sim_node import SimNode
@@ -105,6 +105,14 @@ class Oracle:
             self.fault("I7 after it had expired", id)
 
     def boots(self, node: SimNode) -> None:
+        """From now on every end that this node's store commits is seen."""
+        box = node.sending
+
+        def end(row: Row, state: State, reason: str) -> None:
+            self.ends(node, row, state)
+            FakeSending._end(box, row, state, reason)
+
+        box._end = end  # type: ignore[method-assign]
         self._skews[node.start] = node.skew
         self._forget(node)
 

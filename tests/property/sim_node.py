@@ -16,7 +16,7 @@ from steward.handoff.receiver import Admission, Node
 from steward.handoff.state import Arrival, Now, Work
 from steward.message import Body, Kind, Message, MessageId, State
 from steward.subjects import NodeName, Subject, parse
-from tests.property.fake_ledger import FakeLedger, FakeReceiving, FakeSending, Row
+from tests.property.fake_ledger import FakeLedger, FakeReceiving, FakeSending
 from tests.property.sim_disk import Backup, Disk, Hello, Letter, copied
 from tests.property.sim_runner import Key, SimRunner, key_of
 
@@ -71,10 +71,11 @@ class SimNode:
         self.armed: dict[Subject, float] = {}
         self.pending: set[Subject] = set()
         self.sending.start = self.start
-        self.watch(self.sending)
         self.world.oracle.boots(self)
         rng = Random(self.world.rng.random())
         self.core = Handoff(self.name, self.start, rng, self.world.token)
+        if self.world.narrow:
+            self.core.sender.most_bytes = 150
         self.world.parts.change(self)
         self.runner.connect()
         if self.must_renew:
@@ -90,19 +91,14 @@ class SimNode:
         self.executor.execute()
         self.say_hello()
 
-    def watch(self, box: FakeSending) -> None:
-        """Let the oracle see every end."""
-
-        def watched(row: Row, state: State, reason: str) -> None:
-            self.world.oracle.ends(self, row, state)
-            FakeSending._end(box, row, state, reason)
-
-        box._end = watched  # type: ignore[method-assign]
-
     def die(self) -> None:
         self.disk.steady = self.now().steady
         self.up = False
         self.life += 1
+
+    @property
+    def ledger(self) -> FakeLedger:
+        return self.disk.ledger
 
     @property
     def sending(self) -> FakeSending:
@@ -163,6 +159,17 @@ class SimNode:
         if work.receipt is not None:
             self.post(work.receipt)
         self.wake(work.wake)
+
+    def hold(self, name: NodeName, held: bool) -> None:
+        """The operator holds a node's queue, or releases it."""
+
+        def change() -> None:
+            peer = self.sending.peer(name)
+            peer.held = held
+            self.sending.save_peer(peer)
+
+        self.unit(change)
+        self.wake(self.open_lanes())
 
     def post(self, letter: Letter) -> None:
         self.world.crash_point(self)
@@ -273,20 +280,6 @@ class SimNode:
         now = self.now()
         self.unit(lambda: self.sending.submit([message], None, now))
         self.wake([message.subject])
-
-    def notify(self, message: Message) -> None:
-        """A NACK kind: sent once, outside every stream."""
-        letter = Notice(
-            frm=self.name,
-            store=self.sending.store_id(),
-            start=self.start,
-            to=message.to,
-            subject=message.subject,
-            clock=self.now().wall,
-            id=message.id,
-            body=msgspec.Raw(message.body()),
-        )
-        self.post(letter)
 
     def cancel(self, id: MessageId) -> None:
         now = self.now()

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
+from msgspec import structs
+
 from node import schedule
 from steward import frames
 from steward.message import MessageId
@@ -63,6 +65,8 @@ class World:
         self.rate = 0.2 if self.character == 2 else rng.choice((0.25, 0.6, 1.0, 1.0, 2.0))
         self.signed = rng.random() < 0.8
         self.wire = rng.random() < 0.1
+        self.narrow = rng.random() < 0.15
+        """The broker takes small frames only."""
         self.steps_clock = rng.random() < 0.15
         self.cut = False
         self.blocked = ""
@@ -119,6 +123,7 @@ class World:
     # ---------------------------------------------------------------- network
 
     def send(self, frm: str, letter: Letter) -> None:
+        letter = self.cut_short(letter)
         kind = type(letter).__name__
         self.posted[f"{kind} from {frm}"] += 1
         to = self.nodes.get(letter.to)
@@ -136,6 +141,13 @@ class World:
             )
             if not self._may(lost):
                 self.at(self.delay(), lambda: self.deliver(to, letter))
+
+    def cut_short(self, letter: Letter) -> Letter:
+        """As a publisher does with what was bound when the broker took more."""
+        if self.narrow and isinstance(letter, frames.Frame) and self.rng.random() < 0.3:
+            half = max(1, len(letter.messages) // 2)
+            return structs.replace(letter, messages=letter.messages[:half])
+        return letter
 
     def delay(self) -> float:
         rng, p = self.rng, self.profile

@@ -10,8 +10,7 @@ from msgspec import structs
 from steward.frames import Receipt
 from steward.message import Kind, State
 from tests.ends import Clock, End, exchange, meet
-from tests.property import mutants
-from tests.property.mutants import MUTANTS
+from tests.property import mutated_receiver, mutated_sender
 
 
 @pytest.fixture
@@ -115,7 +114,7 @@ def test_the_mutant_that_ignores_a_gap_never_settles(clock: Clock) -> None:
         exchange(s, r, m.subject)
         restored(r, backup)
         if changed:
-            mutants.gap_ignored(r)  # type: ignore[arg-type]  # it changes the core alone
+            mutated_receiver.gap_ignored(r)
         m = s.send("R")
         for _ in range(50):
             clock.t += 20
@@ -295,7 +294,25 @@ def test_a_sender_that_comes_back_asks_after_what_it_delivered(
     s.restart()
     meet(s, r, m.subject)
     assert s.pump(m.subject).due is not None
-    assert MUTANTS["no probe"].rule == "9"
+
+
+def test_the_mutant_without_probes_waits_for_ever(clock: Clock) -> None:
+    def after(changed: bool) -> State:
+        s, r = End("S", clock), End("R", clock)
+        m = s.send("R")
+        meet(s, r, m.subject)
+        exchange(s, r, m.subject)
+        wiped = End("R", clock)
+        if changed:
+            mutated_sender.no_probe(s)
+        for _ in range(100):
+            clock.t += 20
+            for frame in s.pump(m.subject).frames:
+                s.judge(wiped.take(frame))
+        return s.state(m)[0]
+
+    assert after(changed=False) is State.UNKNOWN
+    assert after(changed=True) is State.DELIVERED
 
 
 # ---------------------------------------------------------------- two machines
