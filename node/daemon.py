@@ -87,6 +87,7 @@ class Daemon:
             store, bus, handoff, supervisor, self._metrics, site
         )
         site.wake = publishers.wake
+        site.wake_soon = publishers.wake_soon
         site.roster = Roster(
             handoff, lambda lanes: loop.call_soon_threadsafe(publishers.wake, lanes)
         )

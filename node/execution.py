@@ -38,6 +38,8 @@ class Step(NamedTuple):
     start: tuple[Command, ...]
     kill: tuple[Command, ...]
     results: tuple[Subject, ...]
+    waiting: frozenset[NodeName]
+    """Whose commands wait for those that run: their results will follow each other."""
     next_expiry: float | None
     """Wall time."""
 
@@ -94,4 +96,5 @@ def step(
         tables.inbox.mark_started(plan.start, boot_id, now)
     kill = tuple(c for c in started if c.cancelled)
     owed = tuple(dict.fromkeys(r for r in results if r is not None))
-    return Step(plan.start, kill, owed, tables.inbox.next_expiry())
+    waiting = tables.inbox.waiting_senders()
+    return Step(plan.start, kill, owed, waiting, tables.inbox.next_expiry())

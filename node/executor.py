@@ -42,6 +42,8 @@ class Surroundings(Protocol):
 
     def wake(self, lanes: Iterable[Subject]) -> None: ...
 
+    def wake_soon(self, lanes: Iterable[Subject]) -> None: ...
+
     async def tell_running(self, command: Command, started: float) -> None: ...
 
     def room_in_result(self) -> int: ...
@@ -78,6 +80,7 @@ class Executor:
         self._unresolved: list[Command] = []
         self._tasks: dict[RunKey, asyncio.Task[None]] = {}
         self._killed: set[RunKey] = set()
+        self._waiting: frozenset[NodeName] = frozenset()
 
     def wake(self) -> None:
         """Something was accepted, cancelled, or may have been."""
@@ -112,8 +115,7 @@ class Executor:
             retry = not await self._recover(group)
             ended, self._ended = self._ended, []
             stepped = self._store.queue(lambda t, e=ended: self._step(t, e))  # type: ignore[misc]
-            told = {result_subject(e.command.frm) for e in ended if e.command.seq}
-            self._around.wake(told)  # what goes out is bound in the commit that ends the command
+            told = self._announce(ended)
             try:
                 done = await stepped
             except StoreFull as error:
@@ -121,6 +123,7 @@ class Executor:
                 self._around.report("store_full", str(error), error.hint)
                 await asyncio.sleep(PAUSE)
                 continue
+            self._waiting = done.waiting
             for e in ended:
                 self._metrics.ended(e.outcome)
                 self._running.pop(key_of(e.command), None)
@@ -131,6 +134,14 @@ class Executor:
                 self._kill(command, group)
             process.enter(ProcessState.WAITING)
             await self._wait(done.next_expiry, retry)
+
+    def _announce(self, ended: list[Ended]) -> set[Subject]:
+        """Wake the lanes of the results that are being queued: they are bound in the same commit;
+        where more of the sender's commands wait their turn, results go together a little later."""
+        senders = {e.command.frm for e in ended if e.command.seq}
+        self._around.wake(map(result_subject, senders - self._waiting))
+        self._around.wake_soon(map(result_subject, senders & self._waiting))
+        return set(map(result_subject, senders))
 
     def _step(self, tables: Tables, ended: list[Ended]) -> Step:
         now = self._around.now()

@@ -55,6 +55,7 @@ class NodeSite:
         self.started = time.monotonic()
         self.report = report
         self.wake: Callable[[Iterable[Subject]], None] = lambda lanes: None
+        self.wake_soon: Callable[[Iterable[Subject]], None] = lambda lanes: None
         self.roster: Roster
         self.intake: Callable[[], tuple[bool, str]]
         self._store = store

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -73,17 +73,27 @@ class Commands:
         """The waiting commands that may be next, in the order of acceptance: of each stream the
         first ``per_stream`` parallel ones and the first that is not; of those without a stream
         the first ``per_stream``."""
-        next_queue = "SELECT min(queue) FROM command WHERE stage = 'received' AND queue > ?"
         first = "stage = 'received' AND queue = ? AND free = ? ORDER BY n LIMIT ?"
         found: list[Command] = []
+        for queue in self._busy_queues():
+            found += self._commands(first, queue, 0, 1)
+            found += self._commands(first, queue, 1, per_stream)
+        return sorted(found)
+
+    def waiting_senders(self) -> frozenset[NodeName]:
+        """Those who have commands waiting here."""
+        frm = "SELECT frm FROM queue WHERE key = ?"
+        queues = self._busy_queues()
+        return frozenset(self.con.execute(frm, (key,)).fetchone()[0] for key in queues)
+
+    def _busy_queues(self) -> Iterator[int]:
+        next_queue = "SELECT min(queue) FROM command WHERE stage = 'received' AND queue > ?"
         queue = 0
         while True:
             (queue,) = self.con.execute(next_queue, (queue,)).fetchone()
             if queue is None:
-                break
-            found += self._commands(first, queue, 0, 1)
-            found += self._commands(first, queue, 1, per_stream)
-        return sorted(found)
+                return
+            yield queue
 
     def mark_started(
         self, rows: Sequence[Command], boot_id: str, now: Now, deadline: float | None = None

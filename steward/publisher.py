@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import Protocol
 
 from msgspec import structs
@@ -25,6 +27,8 @@ LINGER = 30.0
 """Seconds for which a publisher with nothing to do stays."""
 FULL_PAUSE = 2.0
 """Seconds before a full store is asked again."""
+SOON = 0.01
+"""Seconds that what is not urgent may wait for company."""
 AROUND = 2048
 """Bytes, at most, that go around one body."""
 
@@ -64,14 +68,34 @@ class Publisher:
         self._metrics = metrics
         self._owner = owner
         self._last: Mark | None = None
+        self._company = 0.0
         acked = Kind(subjects.parse(subject).kind).is_acked
         self._look: Callable[[Process], Awaitable[float | None]] = (
             self._hand_off if acked else self._cry_out
         )
 
+    def look_now(self) -> None:
+        self._company = 0.0
+        self.wake.set()
+
+    def look_soon(self) -> None:
+        """Within ``SOON`` seconds, whatever else would wake it meanwhile but ``look_now``."""
+        now = time.monotonic()
+        if self._company < now:
+            self._company = now + SOON
+        self.wake.set()
+
+    async def _wait_for_company(self) -> None:
+        while (left := self._company - time.monotonic()) > 0:
+            self.wake.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self.wake.wait()
+
     async def run(self, process: Process) -> None:
         """Ends once the lane has been idle for ``LINGER`` seconds."""
         while True:
+            await self._wait_for_company()
             self.wake.clear()
             process.enter(ProcessState.RUNNING)
             try:
@@ -209,6 +233,9 @@ class Publishers:
 
     def wake(self, lanes: Iterable[Subject]) -> None:
         """These lanes may have something to do: look now."""
+        self._find(lanes, Publisher.look_now)
+
+    def _find(self, lanes: Iterable[Subject], tell: Callable[[Publisher], None]) -> None:
         for subject in lanes:
             name = f"publisher {subject}"
             if self._supervisor.get(name) is None:
@@ -216,7 +243,11 @@ class Publishers:
                 process = Process(name, "publisher", subject, publisher.run)
                 process.queue = lambda p=publisher: p.waiting  # type: ignore[misc]
                 self._supervisor.add(process)
-            self._lanes[subject].wake.set()
+            tell(self._lanes[subject])
+
+    def wake_soon(self, lanes: Iterable[Subject]) -> None:
+        """The same, but more will follow in a moment: let it go in one frame."""
+        self._find(lanes, Publisher.look_soon)
 
     def nudge(self, subject: str) -> bool:
         """Wake the lane's publisher, if it has one; whether it has."""

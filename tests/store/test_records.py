@@ -214,4 +214,5 @@ def test_what_waits_and_runs_is_counted(box: SqliteLedger) -> None:
     box.inbox.accept([arrival(1), arrival(2)], at(1))
     box.inbox.mark_started(box.inbox.startable(), "boot", at(2))
     assert (box.inbox.waiting(), box.inbox.running_now()) == (1, 1)
+    assert box.inbox.waiting_senders() == {SHIP}
     assert box.inbox.oldest_waiting(at(5)) == 4.0
