@@ -81,6 +81,7 @@ class GroupCommit:
     def _transaction(self, units: list[Unit]) -> Touched:
         con, tables = self.con, self.tables
         touched = Touched(units=len(units))
+        before = con.total_changes
         con.execute("BEGIN IMMEDIATE")
         for unit in units:
             con.execute("SAVEPOINT unit")
@@ -97,8 +98,9 @@ class GroupCommit:
                 con.execute("RELEASE unit")
                 tables.forget_caches()
                 unit.error = error
-        now = self.clock.now()
-        con.execute("UPDATE meta SET steady = ?, wall = max(wall, ?)", (now.steady, now.wall))
+        if con.total_changes != before:  # units that only looked cost no write
+            now = self.clock.now()
+            con.execute("UPDATE meta SET steady = ?, wall = max(wall, ?)", (now.steady, now.wall))
         con.execute("COMMIT")
         return touched
 

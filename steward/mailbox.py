@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -40,6 +41,13 @@ class Mailbox(asyncio.Queue[T], Generic[T]):
         else:
             self.put_nowait(item)
 
+    async def take(self, most: int) -> list[T]:
+        """Wait for one; it, and what else is there by then."""
+        taken = [await self.get()]
+        while len(taken) < most and not self.empty():
+            taken.append(self.get_nowait())
+        return taken
+
     def _put(self, item: T) -> None:
         self.bytes += _size(item)
         super()._put(item)
@@ -48,6 +56,16 @@ class Mailbox(asyncio.Queue[T], Generic[T]):
         item = super()._get()
         self.bytes -= _size(item)
         return item
+
+
+async def each(items: Sequence[T], work: Callable[[T], Awaitable[None]]) -> None:
+    """Work on all of them at once; then raise what the first failure was. One that fails takes no
+    other with it: a NACK kind comes once."""
+    if len(items) == 1:
+        return await work(items[0])
+    for failure in await asyncio.gather(*map(work, items), return_exceptions=True):
+        if failure is not None:
+            raise failure
 
 
 def _size(item: object) -> int:

@@ -33,7 +33,7 @@ class Room:
         self.pages = 0
         """The most pages that the database may have; 0: no bound."""
         self.used = 0
-        """Bytes in use in the database, when it was last looked at."""
+        """Bytes in use in a bounded database, when it was last looked at."""
         self.reason = ""
         """Why intake is closed; empty: it is open."""
         self._on_reserve = False
@@ -67,11 +67,7 @@ class Room:
         if self._bound != self.pages:
             con.execute(f"PRAGMA max_page_count = {self.pages or _NO_BOUND}").fetchone()
             self._bound = self.pages
-        (size,) = con.execute("PRAGMA page_size").fetchone()
-        (pages,) = con.execute("PRAGMA page_count").fetchone()
-        (unused,) = con.execute("PRAGMA freelist_count").fetchone()
-        self.used = (pages - unused) * size
-        bound = self.pages * size
+        bound = self._measure(con) if self.pages else 0
         free = self.free()
         to_end = open_messages * _BYTES_TO_END
         kept = max(self.min_free, to_end)
@@ -86,6 +82,14 @@ class Room:
         else:
             self.reason = ""
             self._restore(free)
+
+    def _measure(self, con: sqlite3.Connection) -> int:
+        """See how many bytes are in use; the most that there may be."""
+        (size,) = con.execute("PRAGMA page_size").fetchone()
+        (pages,) = con.execute("PRAGMA page_count").fetchone()
+        (unused,) = con.execute("PRAGMA freelist_count").fetchone()
+        self.used = (pages - unused) * size
+        return self.pages * int(size)
 
     def release(self) -> bool:
         """The disk is full: give up the ballast. False if that is of no use."""

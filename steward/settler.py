@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from steward import frames
 from steward.bus import Bus
@@ -11,7 +11,7 @@ from steward.errors import FrameError, StoreFull
 from steward.frames import Receipt
 from steward.handoff import Handoff
 from steward.handoff.state import Now, Work
-from steward.mailbox import Incoming, NoResponders
+from steward.mailbox import Incoming, NoResponders, each
 from steward.store import Store, Tables
 from steward.subjects import Subject
 from steward.supervisor import Process, ProcessState
@@ -45,17 +45,12 @@ class Settler:
     async def run(self, process: Process) -> None:
         while True:
             process.enter(ProcessState.WAITING)
-            batch = [await self._bus.replies.get()]
+            batch = await self._bus.replies.take(AT_ONCE)
             process.enter(ProcessState.RUNNING)
-            while len(batch) < AT_ONCE and not self._bus.replies.empty():
-                batch.append(self._bus.replies.get_nowait())
             process.holding = ""
-            settling = (self._settle(arrived, process) for arrived in batch)
-            for failure in await asyncio.gather(*settling, return_exceptions=True):
-                if failure is not None:
-                    raise failure
+            await each(batch, partial(self._settle, process))
 
-    async def _settle(self, arrived: Incoming | NoResponders, process: Process) -> None:
+    async def _settle(self, process: Process, arrived: Incoming | NoResponders) -> None:
         if isinstance(arrived, NoResponders):
             return
         try:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 
 from steward import frames
 from steward.bus import Bus, is_inbox_of
@@ -13,7 +13,7 @@ from steward.frames import Frame, Notice, Receipt, Verdict
 from steward.handoff import Handoff
 from steward.handoff.receiver import Admission, Node
 from steward.handoff.state import Arrival, Now, Work
-from steward.mailbox import Incoming, Mailbox
+from steward.mailbox import Incoming, Mailbox, each
 from steward.metrics import Metrics
 from steward.store import Store, Tables
 from steward.subjects import Subject
@@ -91,20 +91,14 @@ class Subscribers:
         async def run(process: Process) -> None:
             while True:
                 process.enter(ProcessState.WAITING)
-                batch = [await mailbox.get()]
+                batch = await mailbox.take(AT_ONCE)
                 process.enter(ProcessState.RUNNING)
-                while len(batch) < AT_ONCE and not mailbox.empty():
-                    batch.append(mailbox.get_nowait())
                 process.holding = ""
-                # One that fails takes no other with it: a NACK kind comes once.
-                takes = (self._take(arrived, process) for arrived in batch)
-                for failure in await asyncio.gather(*takes, return_exceptions=True):
-                    if failure is not None:
-                        raise failure
+                await each(batch, partial(self._take, process))
 
         return run
 
-    async def _take(self, arrived: Incoming, process: Process) -> None:
+    async def _take(self, process: Process, arrived: Incoming) -> None:
         try:
             letter = self._letter(arrived)
         except FrameError as error:
