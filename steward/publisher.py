@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Protocol
 
-from msgspec import structs
-
 from steward import frames, subjects
 from steward.bus import Bus, Mark
 from steward.errors import BusError, StoreFull
@@ -161,8 +159,7 @@ class Publisher:
         most = self._bus.max_payload
         while most is not None and len(payload) > most and len(frame.messages) > 1:
             # Bound when the broker took more: the first half goes now, the rest after its receipt.
-            half = frame.messages[: len(frame.messages) // 2]
-            frame = structs.replace(frame, messages=half)
+            frame = self._handoff.sender.shorten(frame)
             payload = frames.encode(frame)
         try:
             if await self._bus.publish(frame.subject, payload, reply=True):

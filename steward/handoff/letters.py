@@ -24,6 +24,13 @@ PROBE = 60.0
 LONGEST_PAUSE = 60.0
 
 
+def signature_of(frame: Frame) -> Signature:
+    """What it says of its stream, without what is only of this transmission."""
+    last = frame.messages[-1].seq if frame.messages else frame.base
+    tombstones = tuple(e.seq for e in frame.messages if e.tombstone)
+    return Signature(frame.instance, frame.base, last, tombstones)
+
+
 class Letters:
     """Makes one node's frames, for one start of its daemon."""
 
@@ -46,9 +53,7 @@ class Letters:
         assert stream is not None
         entries = tuple(self._entry(m, look.view.offset or 0.0) for m in look.flying)
         frame = self._letter(look, stream.instance, stream.base, entries)
-        last = entries[-1].seq if entries else stream.base
-        tombstones = tuple(e.seq for e in entries if e.tombstone)
-        lane.signature = Signature(stream.instance, stream.base, last, tombstones)
+        lane.signature = signature_of(frame)
         look.view.sent(frame, lane.signature, look.now)
         still_open = look.still_open
         lane.patience = min((m.timeout for m in still_open), default=10.0)

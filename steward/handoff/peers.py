@@ -61,7 +61,11 @@ class LaneView:
     receipted_by: str = ""
     """The peer's start when its last receipt for this stream came."""
     waiting: bool = False
-    """Something was open here when it was last looked at: a sign of life is news."""
+    """Something was open here when it was last looked at."""
+    pressing: bool = False
+    """And it was not delivered yet: a sign of life is news."""
+    asking: bool = False
+    """And it waits for the answer to a question."""
 
 
 @dataclass(slots=True)
@@ -147,6 +151,9 @@ class PeerView:
     def waiting(self) -> tuple[Subject, ...]:
         return tuple(subject for subject, lane in self.lanes.items() if lane.waiting)
 
+    def asking(self) -> tuple[Subject, ...]:
+        return tuple(subject for subject, lane in self.lanes.items() if lane.asking)
+
 
 class Peers:
     """All of them, shared by both ends: a frame is evidence for the sender as well."""
@@ -167,14 +174,21 @@ class Peers:
     ) -> tuple[bool, tuple[Subject, ...]]:
         """Any sign of life: what waits for it tries again, at once if the peer is another than
         before. Returns whether it is (a start, or a store id, that was not heard last), and the
-        lanes to look at."""
+        lanes to look at: on a busy link, where nothing is due earlier for it, none."""
         view = self[name]
         is_other = start != view.start or store != view.store
         view.start, view.store, view.heard = start, store, now.steady
-        for lane in view.lanes.values():
-            again = now.steady if is_other else max(now.steady, lane.last_sent + AGAIN)
-            lane.due = min(lane.due, again)
-        return is_other, view.waiting()
+        if is_other:
+            for lane in view.lanes.values():
+                lane.due = min(lane.due, now.steady)
+            return True, view.waiting()
+        moved = []
+        for subject, lane in view.lanes.items():
+            again = max(now.steady, lane.last_sent + AGAIN)
+            if lane.pressing and again < lane.due:
+                lane.due = again
+                moved.append(subject)
+        return False, tuple(moved)
 
     def stir(self, now: Now) -> None:
         """The link is back: every lane may try at once."""

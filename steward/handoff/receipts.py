@@ -48,6 +48,7 @@ class Receipts:
             view.forget_store()
             wake = (*view.lanes, *wake)
         if tx is not None:
+            wake = (*wake, *view.asking())
             view.fresh = max(view.fresh, tx.sent, now.steady - FRESH / 2)
             view.sample_clock(r.clock, now)
         subject = Subject(r.subject)
@@ -55,7 +56,7 @@ class Receipts:
             wake += self._judge(box, inbox, r, subject, tx, view, signed, now)
         elif tx is not None:
             for name, lane in view.lanes.items():
-                if name == subject or lane.signature is None:
+                if name == subject or lane.asking:
                     lane.due, lane.tries = min(lane.due, now.steady), 0
         return Work(wake=tuple(dict.fromkeys(wake)))
 
@@ -94,17 +95,22 @@ class Receipts:
             return self.renewal.outdated(box, inbox, r.frm, how, now, signed=signed)
         lane = view.lane(subject)
         lane.receipted_by = r.start
-        if not self._fits_newest(tx, lane):
+        if tx is None or not self._fits_newest(tx, lane):
             return ()
-        if r.last <= stream.base:
+        last = min(r.last, self._said_until(tx))
+        if last <= stream.base:
             return (subject,)
         self._learn_pace(lane, now)
         lane.due, lane.tries = now.steady, 0
-        return (subject, *box.settle(stream, r.last, r.verdicts, now))
+        return (subject, *box.settle(stream, last, r.verdicts, now))
 
-    def _fits_newest(self, tx: Transmission | None, lane: LaneView) -> bool:
+    def _fits_newest(self, tx: Transmission, lane: LaneView) -> bool:
         """Rule 5: the answer to any frame that said the same as the newest one."""
-        return tx is not None and tx.signature is not None and tx.signature == lane.signature
+        return tx.signature is not None and tx.signature == lane.signature
+
+    def _said_until(self, tx: Transmission) -> int:
+        """Of what the frame did not hold, its tombstones were not told: nothing is proved."""
+        return tx.signature.last if tx.signature else 0
 
     def _knows_more(self, box: Sending, stream: OutStream, r: Receipt) -> bool:
         """Rule 10: the receiver knows more of this store's past than the store itself."""

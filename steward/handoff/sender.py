@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from msgspec import structs
+
 from steward.errors import NotPossible, UnknownId
 from steward.frames import Frame
-from steward.handoff.letters import FRESH, LEAST_BYTES, PROBE, Letters
+from steward.handoff.letters import FRESH, LEAST_BYTES, PROBE, Letters, signature_of
 from steward.handoff.peers import LaneView, Peers, PeerView
 from steward.handoff.ports import Sending
 from steward.handoff.state import Now, Outgoing, OutStream, Peer, Work
@@ -115,7 +117,8 @@ class Sender:
         return Work(frames=frames, due=self._next_look(look), gave_up=tuple(look.gave_up))
 
     def _decide(self, look: Look) -> Frame | None:
-        if self._must_ask(look):
+        look.lane.asking = self._must_ask(look)
+        if look.lane.asking:
             self._count_queued(look)
             return self.letters.question(look) if look.is_due else None
         if look.flying:
@@ -125,9 +128,20 @@ class Sender:
             return self.letters.frame(look) if look.can_send else None
         return self.letters.frame(look) if look.is_due and self._must_probe(look) else None
 
+    def shorten(self, frame: Frame) -> Frame:
+        """The first half of a frame that is larger than the broker takes, to be sent in its place:
+        its receipt settles no more than it has said. The rest goes after that."""
+        half = frame.messages[: max(1, len(frame.messages) // 2)]
+        shorter = structs.replace(frame, messages=half)
+        view, signature = self.peers[frame.to], signature_of(shorter)
+        view.lane(Subject(frame.subject)).signature = signature
+        if (tx := view.transmissions.get(frame.tx)) is not None:
+            tx.signature = signature
+        return shorter
+
     def _stand_still(self, look: Look) -> Work:
         """Held: ttl goes on, attempts don't, so that they begin anew with the release."""
-        look.lane.waiting = False
+        look.lane.waiting = look.lane.pressing = look.lane.asking = False
         if look.box.first_try(look.subject) is not None:
             look.box.set_first_try(look.subject, None)
         return Work(due=self._next_expiry(look))
@@ -140,7 +154,8 @@ class Sender:
             look.queued = look.queued and box.has_queued(subject)
         elif look.stream is not None:
             look.delivered = box.awaits_result(look.stream)
-        look.lane.waiting = bool(look.flying) or look.queued or look.delivered
+        look.lane.pressing = bool(look.flying) or look.queued
+        look.lane.waiting = look.lane.pressing or look.delivered
 
     def _must_ask(self, look: Look) -> bool:
         """A sender that has restarted asks before it resends; one that has heard nothing for a
@@ -225,7 +240,7 @@ class Sender:
             if (first := look.box.first_try(look.subject)) is not None:
                 times.append(look.box.next_giving_up(look.subject, first))
                 times += [giving_up_at(m, first) for m in look.still_open if m.retries]
-        elif can_send and (self._owes_probe(look) or (look.delivered and self._must_ask(look))):
+        elif can_send and (lane.asking or self._owes_probe(look)):
             times.append(lane.due)
         elif can_send and look.delivered:
             times.append(max(lane.due, lane.last_sent + PROBE))

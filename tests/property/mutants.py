@@ -1,7 +1,10 @@
 """Each rule of DESIGN.md section 2 switched off as a deliberate bug, for the simulator to catch.
 
 The product has no flags for this: a mutant overrides methods of the core, of the scheduler or of
-the simulated store when a node boots.
+the simulated store when a node boots. Where a random world shows one in a hundred runs or less, a
+directed test does it: no probe, a gap ignored for ever, nothing known after a renewal, a shortened
+frame believed whole (``tests/unit/test_renewal.py``, ``test_shortened_frames.py``), no look at the
+expiry on recovery (``test_schedule.py``).
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ class Mutant(NamedTuple):
     rule: str
     parts: Parts
     profile: Profile
-    seeds: int = 60
+    seeds: int = 300
 
 
 def change(fn: Callable[[SimNode], None]) -> Parts:
@@ -45,9 +48,6 @@ MUTANTS: dict[str, Mutant] = {
     "no expiry check at start": Mutant(
         "11", Parts(executor=execution.NoExpiryAtStart), profiles.PLAIN
     ),
-    "no expiry check at recovery": Mutant(
-        "section 3", Parts(recover=execution.no_recheck_at_recovery), profiles.PLAIN, 300
-    ),
     "raw expiry on a skewed clock": Mutant("11", change(sender.raw_expiry), profiles.PLAIN),
     "receipt before commit": Mutant("4", Parts(node=receiver.ReceiptBeforeCommit), profiles.PLAIN),
     "bound only when receipted": Mutant("2", change(sender.bound_when_receipted), profiles.WIPED),
@@ -55,7 +55,7 @@ MUTANTS: dict[str, Mutant] = {
         "7", change(sender.tombstone_is_final), profiles.PLAIN
     ),
     "verdicts not repeated": Mutant("5", change(receiver.verdicts_not_repeated), profiles.PLAIN),
-    "any receipt judged": Mutant("5", change(sender.any_receipt_is_judged), profiles.RACE, 300),
+    "any receipt judged": Mutant("5", change(sender.any_receipt_is_judged), profiles.RACE),
     "only the newest tx judged": Mutant(
         "5", change(sender.only_the_newest_is_judged), profiles.SLOW
     ),
@@ -66,7 +66,6 @@ MUTANTS: dict[str, Mutant] = {
     "instance adopted from a hello": Mutant(
         "9", change(sender.adopted_from_a_hello), profiles.WIPED
     ),
-    "no probe": Mutant("9", change(sender.no_probe), profiles.WIPED),
     "no new seq for a new instance": Mutant(
         "9", change(sender.no_seq_for_the_new_instance), profiles.WIPED
     ),
@@ -81,10 +80,7 @@ MUTANTS: dict[str, Mutant] = {
     "one frame per node instead of per stream": Mutant(
         "2", change(sender.one_frame_per_node), profiles.PLAIN
     ),
-    "nothing known after a renewal": Mutant(
-        "10", change(receiver.nothing_known_after_renewal), profiles.RACE_LOST, 300
-    ),
     "an event of a lost store ends never": Mutant(
-        "9", change(sender.lost_events_end_never), profiles.WIPED, 300
+        "9", change(sender.lost_events_end_never), profiles.WIPED
     ),
 }

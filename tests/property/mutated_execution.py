@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from node import schedule
-from node.schedule import Plan, Then
+from node.schedule import Plan
 from steward.handoff.state import Now
 from steward.inbox import Command, Stage
 from tests.property.sim_executor import SLOTS, SimExecutor
@@ -64,7 +64,3 @@ class RunAgainAfterCrash(SimExecutor):
                 stage=Stage.STARTED, boot_id=self.node.boot_id
             )
         super().recover_one(n)
-
-
-def no_recheck_at_recovery(c: Command, *args: Any) -> Then:
-    return schedule.recover(c._replace(expires=None), *args)

@@ -88,8 +88,8 @@ def voided_although_started(node: SimNode) -> None:
     inbox.void = void
 
 
-def nothing_known_after_renewal(node: SimNode) -> None:
-    node.receiving.known = lambda ids: frozenset()
+def nothing_known_after_renewal(node: End) -> None:
+    node.ledger.receiving.known = lambda ids: frozenset()
 
 
 class ReceiptBeforeCommit(SimNode):

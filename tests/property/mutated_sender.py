@@ -125,11 +125,16 @@ def lost_events_end_never(node: SimNode) -> None:
 
 def any_receipt_is_judged(node: SimNode) -> None:
     node.core.receipts._fits_newest = lambda tx, lane: True
+    node.core.receipts._said_until = lambda tx: 2**53
+
+
+def what_was_not_said_is_settled(node: SimNode | End) -> None:
+    node.core.receipts._said_until = lambda tx: 2**53
 
 
 def only_the_newest_is_judged(node: SimNode) -> None:
-    def _fits_newest(tx: Transmission | None, lane: LaneView) -> bool:
-        return tx is not None and tx.signature is not None and tx.sent == lane.last_sent
+    def _fits_newest(tx: Transmission, lane: LaneView) -> bool:
+        return tx.signature is not None and tx.sent == lane.last_sent
 
     node.core.receipts._fits_newest = _fits_newest
 

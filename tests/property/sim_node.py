@@ -155,7 +155,8 @@ class SimNode:
 
     def carry_out(self, work: Work) -> None:
         for frame in work.frames:
-            self.post(frame)
+            is_too_large = self.world.narrow and self.world.rng.random() < 0.3
+            self.post(self.core.sender.shorten(frame) if is_too_large else frame)
         if work.receipt is not None:
             self.post(work.receipt)
         self.wake(work.wake)

@@ -9,8 +9,6 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
-from msgspec import structs
-
 from node import schedule
 from steward import frames
 from steward.message import MessageId
@@ -123,7 +121,6 @@ class World:
     # ---------------------------------------------------------------- network
 
     def send(self, frm: str, letter: Letter) -> None:
-        letter = self.cut_short(letter)
         kind = type(letter).__name__
         self.posted[f"{kind} from {frm}"] += 1
         to = self.nodes.get(letter.to)
@@ -141,13 +138,6 @@ class World:
             )
             if not self._may(lost):
                 self.at(self.delay(), lambda: self.deliver(to, letter))
-
-    def cut_short(self, letter: Letter) -> Letter:
-        """As a publisher does with what was bound when the broker took more."""
-        if self.narrow and isinstance(letter, frames.Frame) and self.rng.random() < 0.3:
-            half = max(1, len(letter.messages) // 2)
-            return structs.replace(letter, messages=letter.messages[:half])
-        return letter
 
     def delay(self) -> float:
         rng, p = self.rng, self.profile

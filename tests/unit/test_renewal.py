@@ -188,7 +188,8 @@ def test_an_old_receipt_is_no_proof(s: End, r: End) -> None:
     assert s.store == before
 
 
-def test_what_a_renewal_keeps_and_what_it_drops(s: End, r: End) -> None:
+@pytest.mark.parametrize("is_mutant", [False, True])
+def test_what_a_renewal_keeps_and_what_it_drops(s: End, r: End, is_mutant: bool) -> None:
     queued = r.send("S")
     for _ in range(2):
         m = s.send("R")
@@ -200,15 +201,17 @@ def test_what_a_renewal_keeps_and_what_it_drops(s: End, r: End) -> None:
     running = next(iter(inbox.commands.values()))
     inbox.mark_started([running], "boot", r.now())
     r.restart()
+    if is_mutant:
+        mutated_receiver.nothing_known_after_renewal(r)
     r.core.renewal.renew(r.ledger.sending, inbox, r.now())
     assert r.waiting() == [running.id]
     assert r.state(queued) == (State.UNKNOWN, True)
-    told_again = s.send("R", kind=Kind.EVENT_ACK)
+    told_later = s.send("R", kind=Kind.EVENT_ACK)
     s.hello(r)
     meet(s, r, event.subject)
     exchange(s, r, event.subject)
     assert s.state(event) == (State.SUCCEEDED, True)
-    assert r.handled == [event.id, told_again.id]
+    assert r.handled == [event.id, *[event.id] * is_mutant, told_later.id]
 
 
 # ---------------------------------------------------------------- another store
