@@ -89,7 +89,9 @@ class Daemon:
         site.wake = publishers.wake
         site.wake_soon = publishers.wake_soon
         site.roster = Roster(
-            handoff, lambda lanes: loop.call_soon_threadsafe(publishers.wake, lanes)
+            handoff,
+            lambda lanes: loop.call_soon_threadsafe(publishers.wake, lanes),
+            is_central=settings.node == settings.central,
         )
         permits = Permits(settings.permits, registry(), permitted_to_all())
         reception = Reception(site, lambda: permits, report)
@@ -141,8 +143,8 @@ class Daemon:
             server.changed(touched)
             if touched.messages:
                 journal.wake()
-            for name, alarm in touched.alarms.items():
-                report("alarm", alarm, f"steward nodes release {name}, once that is done")
+            for alarm in touched.alarms:
+                report(*alarm)
                 server.status_changed()
             if touched.units:
                 self._metrics.commit_batch.observe(touched.units)

@@ -14,6 +14,8 @@ from steward.message import Body, State
 T = TypeVar("T")
 Seconds = Annotated[float, Meta(ge=0, le=1e11)]
 Label = Annotated[str, Meta(max_length=256)]
+Why = Annotated[str, Meta(max_length=1000)]
+MOST_ALARMS = 16
 Sum = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
@@ -75,6 +77,8 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, renam
     queue: Annotated[dict[Label, Count], Meta(max_length=64)] = {}
     running_now: Count = 0
     oldest_waiting: Seconds = 0.0
+    alarms: Annotated[tuple[Why, ...], Meta(max_length=MOST_ALARMS)] = ()
+    """Whom it exchanges nothing with until somebody decides; it could not tell them otherwise."""
     goodbye: bool = False
 
 

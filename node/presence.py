@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from node.methods import Event
-from node.outcomes import Hello, told
+from node.outcomes import MOST_ALARMS, Hello, told
 from node.roster import is_second_machine
 from node.spawn import boot_id
 from steward import __version__
@@ -18,10 +19,11 @@ from steward.handoff import Handoff
 from steward.handoff.state import Now
 from steward.records import Speaker
 from steward.store import Tables
-from steward.subjects import Subject
+from steward.subjects import NodeName, Subject
 from steward.supervisor import Process, ProcessState
 
 JITTER = 0.1
+MOST_TOLD = 10_000
 
 Say = Callable[[bool, bool], Awaitable[None]]
 """(to every peer or to central alone, goodbye): publish a hello."""
@@ -85,6 +87,7 @@ def facts(
         queue=counts,
         running_now=tables.inbox.running_now(),
         oldest_waiting=tables.inbox.oldest_waiting(now),
+        alarms=tuple(alarm[:1000] for alarm in tables.outbox.alarms()[:MOST_ALARMS]),
         goodbye=goodbye,
     )
 
@@ -92,9 +95,15 @@ def facts(
 class Roster:
     """Keeps the last hello of every node, and raises an alarm when two machines use one name."""
 
-    def __init__(self, handoff: Handoff, wake: Callable[[tuple[Subject, ...]], object]) -> None:
+    def __init__(
+        self, handoff: Handoff, wake: Callable[[tuple[Subject, ...]], object], *, is_central: bool
+    ) -> None:
+        """``is_central``: the others' own alarms are told in its error log."""
         self._handoff = handoff
         self._wake = wake
+        self._is_central = is_central
+        self._told: OrderedDict[tuple[NodeName, str], tuple[str, ...]] = OrderedDict()
+        """By name and start, as two machines with one name say different things."""
 
     def heard(self, tables: Tables, event: Event, now: Now) -> None:
         """One hello, in the transaction that takes it."""
@@ -107,5 +116,17 @@ class Roster:
             if not peer.alarm:
                 peer.alarm = f"two machines say hello as {name}: rename one, then release it"
                 tables.outbox.save_peer(peer)
+        if self._is_central and name != event.arrival.subject.partition(".")[0]:
+            self._tell_alarms(tables, name, hello)
         tables.records.hello(name, store, hello.start, hello, now)
         self._wake(self._handoff.sender.on_hello(tables.outbox, name, hello.start, store, now))
+
+    def _tell_alarms(self, tables: Tables, name: NodeName, hello: Hello) -> None:
+        known = self._told.pop((name, hello.start), ())
+        for alarm in hello.alarms:
+            if alarm not in known:
+                text = f"{name} holds its messages: {alarm}"
+                tables.touched.alarms.append(("alarm_there", text, f"see to it on {name}"))
+        self._told[name, hello.start] = hello.alarms
+        if len(self._told) > MOST_TOLD:
+            self._told.popitem(last=False)

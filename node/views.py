@@ -190,7 +190,8 @@ def _said(known: _Known | None) -> dict[str, Any]:
     """What a node has told of itself; the same keys for one that never spoke."""
     if known is None:
         silent = ("start", "version", "uptime", "machineId", "interval", "lastSeen", "clockSkew")
-        return {**dict.fromkeys(silent), "labels": {}, "runningNow": None, "theirQueue": {}}
+        nothing: dict[str, Any] = {"labels": {}, "runningNow": None, "theirQueue": {}, "alarms": []}
+        return {**dict.fromkeys(silent), **nothing}
     seen, hello = known
     return {
         "start": seen.start,
@@ -203,4 +204,5 @@ def _said(known: _Known | None) -> dict[str, Any]:
         "labels": dict(hello.labels),
         "runningNow": hello.running_now,
         "theirQueue": dict(hello.queue),
+        "alarms": list(hello.alarms),
     }

@@ -21,8 +21,8 @@ class Touched:
     messages: set[str] = dataclasses.field(default_factory=set)
     nodes: set[str] = dataclasses.field(default_factory=set)
     errors: int = 0
-    alarms: dict[str, str] = dataclasses.field(default_factory=dict)
-    """Nodes that an alarm was raised for, and why."""
+    alarms: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)
+    """Alarms that were raised: code, why, and what to do."""
     units: int = 0
     """How many units of work the commit took together."""
 
@@ -33,7 +33,7 @@ class Touched:
         self.messages |= other.messages
         self.nodes |= other.nodes
         self.errors += other.errors
-        self.alarms |= other.alarms
+        self.alarms += other.alarms
         self.units += other.units
 
 

@@ -44,7 +44,8 @@ class Lanes(OutboxRows):
 
     def save_peer(self, peer: Peer) -> None:
         if peer.alarm and not self.peer(peer.name).alarm:
-            self.shared.touched.alarms[peer.name] = peer.alarm
+            hint = f"steward nodes release {peer.name}, once that is done"
+            self.shared.touched.alarms.append(("alarm", peer.alarm, hint))
         self._peers[peer.name] = msgspec.structs.replace(peer)
         self.con.execute(
             "INSERT OR REPLACE INTO peer VALUES (?, ?, ?, ?, ?)",
@@ -57,6 +58,15 @@ class Lanes(OutboxRows):
             ),
         )
         self.shared.touched.nodes.add(peer.name)
+
+    def alarms(self) -> list[str]:
+        """Why nothing is exchanged with some peers until somebody decides."""
+        return [
+            alarm
+            for (alarm,) in self.con.execute(
+                "SELECT alarm FROM peer WHERE alarm != '' ORDER BY name"
+            )
+        ]
 
     def _end_alarms(self) -> None:
         alarmed = self.con.execute("SELECT name FROM peer WHERE alarm != ''").fetchall()

@@ -32,6 +32,8 @@ def node_row(node: Mapping[str, Any], at: datetime) -> Sequence[str]:
     shown = str(node["state"])
     if node.get("held"):
         shown += ", held"
+    if node.get("alarms"):
+        shown += ", alarm there"
     skew = node.get("clockSkew") or 0.0
     if abs(skew) > WRONG_CLOCK:
         shown += f", clock {'+' if skew > 0 else '-'}{views.seconds(abs(skew))}"
