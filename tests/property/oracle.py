@@ -61,7 +61,7 @@ class Oracle:
     # ---------------------------------------------------------------- what happens
 
     def accepts(self, sender: SimNode, m: Message) -> None:
-        expires = sender.now().wall + m.ttl if m.ttl else None
+        expires = sender.sending.rows[m.id].expires
         self.accepted[m.id] = Accepted(sender.name, m, expires)
 
     def looks(self, node: SimNode, lane: Subject) -> None:
