@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from steward.config.keys import FLAGS, TABLES, Key, Reader
 from steward.config.settings import LAN, SLOW, Limits, Permit, Retention, Settings
 from steward.errors import ConfigError, StewardError, nearest
