@@ -103,11 +103,10 @@ def decoded(arrival: Arrival) -> Body:
         raise Refused(f"malformed: {error}") from None
 
 
-def check_at_home(subject: str, body: bytes) -> None:
+def check_at_home(method: str, body: Body) -> None:
     """What this node's own method would say to a message that is about to be sent: the sender
     hears it at once. Raises InvalidMessage."""
-    method = registry()[subjects.parse(subject).method]
     try:
-        method.check(_body.decode(body))
+        registry()[method].check(body)
     except Refused as refusal:
         raise InvalidMessage(refusal.text, refusal.hint) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from node.methods import registry
@@ -16,6 +17,7 @@ from steward.store import Tables
 Refusal = tuple[int, StewardError]
 
 
+@cache
 def kinds() -> Mapping[str, frozenset[Any]]:
     """Every method that a message may ask for, with the kinds that it takes."""
     return {name: method.kinds for name, method in registry().items()}
@@ -47,7 +49,7 @@ def judge_one(
 ) -> Message:
     """One message. Raises InvalidMessage, also for what its method would refuse."""
     message = check(raw, defaults, kinds(), job=job, retry_of=retry_of)  # type: ignore[arg-type]
-    check_at_home(message.subject, message.body())
+    check_at_home(message.method, message.content)
     return message
 
 

@@ -23,6 +23,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _METHOD = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
+_encode = msgspec.json.Encoder().encode
 _LONGEST = 100 * 365 * 86400.0
 
 
@@ -87,17 +88,20 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     def subject(self) -> Subject:
         return subjects.subject(self.to, self.kind, self.method)
 
+    @property
+    def content(self) -> Body:
+        """The part that travels unchanged."""
+        return Body(data=self.data, method_timeout=self.method_timeout, parallel=self.parallel)
+
     def body(self) -> bytes:
-        """The part that travels unchanged, as JSON: a :class:`Body`."""
-        return msgspec.json.encode(
-            Body(data=self.data, method_timeout=self.method_timeout, parallel=self.parallel)
-        )
+        """The same, as JSON."""
+        return _encode(self.content)
 
     def digest(self) -> bytes:
         """Equal for equal content: what makes the same id the same message (16 bytes)."""
         content = (self.to, self.kind, self.method, self.data, self.timeout, self.retries)
         more = (self.ttl, self.method_timeout, self.parallel)
-        return hashlib.blake2b(msgspec.json.encode((content, more)), digest_size=16).digest()
+        return hashlib.blake2b(_encode((content, more)), digest_size=16).digest()
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -132,29 +136,28 @@ FIELDS: Mapping[str, str] = {
 
 def new_id() -> MessageId:
     """A UUIDv7: sorts by the time it was made (RFC 9562, section 5.7)."""
-    stamp = time.time_ns() // 1_000_000
-    tail = _random_tail()
-    value = stamp << 80 | 0x7 << 76 | (tail >> 68) << 64 | 0b10 << 62 | tail & (1 << 62) - 1
-    text = f"{value:032x}"
-    return MessageId("-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:])))
+    stamp = f"{time.time_ns() // 1_000_000:012x}"
+    return MessageId(f"{stamp[:8]}-{stamp[8:]}-{_random_tail()}")
 
 
-_TAIL = 10
-_tails: list[int] = []
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+_tails: list[str] = []
 os.register_at_fork(after_in_child=_tails.clear)
 
 
-def _random_tail() -> int:
-    """80 random bits. They are taken from the system by the hundred: each time that it is asked,
-    this thread may lose its turn to another one for long."""
+def _random_tail() -> str:
+    """What follows the time in an id. The random bits are taken from the system by the hundred:
+    each time that it is asked, this thread may lose its turn to another one for long."""
     while True:
         try:
             return _tails.pop()
         except IndexError:
-            pool = os.urandom(_TAIL * 256)
-            _tails.extend(
-                int.from_bytes(pool[at : at + _TAIL], "big") for at in range(0, len(pool), _TAIL)
-            )
+            pool = os.urandom(10 * 256).hex()
+            _tails.extend(_tail(pool[at : at + 20]) for at in range(0, len(pool), 20))
+
+
+def _tail(digits: str) -> str:
+    return f"7{digits[:3]}-{_VARIANT[digits[3]]}{digits[4:7]}-{digits[7:19]}"
 
 
 def duration(value: object, what: str) -> float:

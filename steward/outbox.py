@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from steward.frames import Verdict
 from steward.handoff.state import Now, Outgoing, OutStream, Peer
 from steward.ledger import Lane
@@ -69,10 +71,10 @@ class Outbox(Care):
             bound[-1].out.attempts = max(bound[-1].out.attempts, 1)
         cursor.close()
         wall = self.shared.wall()
-        self.con.executemany(
-            "UPDATE message SET state = 'sent', stream = ?, seq = ?, sent_at = ?,"
-            " attempts = max(attempts, 1) WHERE n = ?",
-            [(stream.key, b.out.seq, wall, b.n) for b in bound],
+        self.con.execute(
+            "UPDATE message SET state = 'sent', stream = ?, seq = ? + place.key, sent_at = ?,"
+            " attempts = max(attempts, 1) FROM json_each(?) AS place WHERE message.n = place.value",
+            (stream.key, stream.next, wall, msgspec.json.encode([b.n for b in bound]).decode()),
         )
         self._move(lane, State.QUEUED, State.SENT, len(bound))
         self.shared.touched.messages.update(b.out.id for b in bound)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import msgspec
@@ -30,8 +31,11 @@ RESULTS = frozenset(
 
 _NEW = """
     INSERT INTO message (n, id, lane, state, parallel, timeout, retries, patience, ttl, expires,
-        due, clock, accepted_at, digest, uid, job, retry_of, about)
-    VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+        due, clock, accepted_at, digest, uid, job, retry_of, about) VALUES """
+_ROW = "(?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_TOGETHER = 32
+"""Rows that one statement inserts, where there are many."""
+_NEW_MANY = _NEW + ", ".join([_ROW] * _TOGETHER)
 
 
 class Accepted(NamedTuple):
@@ -131,7 +135,10 @@ class Intake(Lanes):
             rows.append((n, m.id, lane.key, *sent, *at))
         for key, count in Counter(lane.key for lane, _, _ in new).items():
             self._move(self.lane_at(key), None, State.QUEUED, count)
-        self.con.executemany(_NEW, rows)
+        together = len(rows) - len(rows) % _TOGETHER
+        for i in range(0, together, _TOGETHER):
+            self.con.execute(_NEW_MANY, [*chain.from_iterable(rows[i : i + _TOGETHER])])
+        self.con.executemany(_NEW + _ROW, rows[together:])
         bodies = [(n, m.body()) for n, (_, m, _) in enumerate(new, first)]
         self.con.executemany("INSERT INTO body VALUES (?, ?)", bodies)
         self.shared.touched.messages.update(m.id for _, m, _ in new)

@@ -15,41 +15,35 @@ _BYTES = 1 << 20
 
 _TIME = "strftime('%Y-%m-%dT%H:%M:%fZ', CAST({} * 1000 AS INTEGER) / 1000.0, 'unixepoch')"
 _ACCEPTED = f"""
-    WITH next AS (
-        SELECT m.*, node, kind, method, CAST(body AS TEXT) AS body FROM (
-            SELECT n, sum(length(body)) OVER (ORDER BY n) - length(body) AS before FROM (
-                SELECT m.n, body FROM message m JOIN lane ON lane.key = m.lane
-                JOIN body ON body.n = m.n WHERE m.n > :done AND hidden = 0 ORDER BY m.n LIMIT :limit
-            )
-        ) JOIN message m USING (n) JOIN lane ON lane.key = m.lane JOIN body USING (n)
-        WHERE before < {_BYTES} ORDER BY n
-    )
-    SELECT count(*), max(n), group_concat(json_object(
+    SELECT count(*), group_concat(json_object(
         'event', 'accepted', 'time', {_TIME.format("accepted_at")}, 'id', id, 'fromNode', :node,
         'toNode', node, 'data', json(coalesce(json_extract(body, '$.data'), '[]')),
         'commandOrEvent', kind, 'method', method, 'timeout', timeout, 'retries', retries,
         'ttl', ttl, 'methodTimeout', coalesce(json_extract(body, '$.methodTimeout'), 0.0),
         'parallel', json(iif(parallel, 'true', 'false')), 'job', job, 'retryOf', retry_of,
         'uid', uid
-    ), char(10)) FROM next"""
+    ), char(10)) FROM (
+        SELECT m.*, node, kind, method, CAST(body AS TEXT) AS body FROM message m
+        CROSS JOIN lane ON lane.key = m.lane CROSS JOIN body ON body.n = m.n
+        WHERE m.n > :done AND m.n <= :upto AND hidden = 0 ORDER BY m.n
+    )"""
 _FINAL = f"""
-    WITH next AS (
-        SELECT k, messages FROM (
-            SELECT k, messages, sum(json_array_length(messages)) OVER (ORDER BY k)
-                - json_array_length(messages) AS before
-            FROM (SELECT k, messages FROM final ORDER BY k LIMIT :limit)
-        ) WHERE before < :limit
-    ), ended AS (
-        SELECT k, m.*, node, method, outcome FROM next JOIN json_each(messages)
-        JOIN message m ON m.n = value JOIN lane ON lane.key = m.lane
-        LEFT JOIN outcome USING (n) ORDER BY k
-    )
-    SELECT count(*), (SELECT max(k) FROM next), group_concat(json_object(
+    SELECT count(*), group_concat(json_object(
         'event', 'final', 'time', {_TIME.format("ended_at")}, 'id', id, 'toNode', node,
         'method', method, 'state', state, 'attempts', attempts, 'reason', reason,
         'exitCode', json_extract(CAST(outcome AS TEXT), '$.result.exitCode')
     ), char(10)),
-    json_group_array(json_array(id, node, state, reason)) FILTER (WHERE ill) FROM ended"""
+    json_group_array(json_array(id, node, state, reason)) FILTER (WHERE ill) FROM (
+        SELECT m.*, node, method, outcome FROM final CROSS JOIN json_each(messages)
+        CROSS JOIN message m ON m.n = value CROSS JOIN lane ON lane.key = m.lane
+        LEFT JOIN outcome USING (n) WHERE k <= ? ORDER BY k
+    )"""
+_FINAL_UPTO = """
+    SELECT max(k) FROM (
+        SELECT k, sum(ends) OVER (ORDER BY k) - ends AS before FROM (
+            SELECT k, json_array_length(messages) AS ends FROM final ORDER BY k LIMIT :limit
+        )
+    ) WHERE before < :limit"""
 
 
 class IllEnd(NamedTuple):
@@ -93,25 +87,24 @@ class JournalRecords:
         ).fetchone()
         lines, upto, accepted = 0, last, None
         if last > done:
-            facts = {"done": done, "limit": limit, "node": self._node}
-            lines, cut, accepted = self.con.execute(_ACCEPTED, facts).fetchone()
-            upto = cut if cut is not None and self._has_more(cut) else last
+            upto = self._upto(done, min(last, done + limit))
+            facts = {"done": done, "upto": upto, "node": self._node}
+            lines, accepted = self.con.execute(_ACCEPTED, facts).fetchone()
         if upto < last:  # an end never comes before its own acceptance
             return Journal(_joined(accepted), lines, upto, 0, ())
-        ends, final, told, ill = self.con.execute(_FINAL, {"limit": limit}).fetchone()
+        (final,) = self.con.execute(_FINAL_UPTO, {"limit": limit}).fetchone()
         if last <= done and final is None:
             return None
+        ends, told, ill = self.con.execute(_FINAL, (final or 0,)).fetchone()
         data = _joined(accepted, told)
         return Journal(data, lines + ends, max(done, last), final or 0, _ends.decode(ill))
 
-    def _has_more(self, upto: int) -> bool:
-        """Whether acceptances are left for the next time."""
-        row = self.con.execute(
-            "SELECT 1 FROM message m JOIN lane ON lane.key = m.lane WHERE n > ? AND hidden = 0"
-            " LIMIT 1",
-            (upto,),
-        ).fetchone()
-        return row is not None
+    def _upto(self, done: int, upto: int) -> int:
+        """The last message whose line is made now, with those after ``done``."""
+        size = "SELECT coalesce(sum(length(body)), 0) FROM body WHERE n > ? AND n <= ?"
+        while upto > done + 1 and self.con.execute(size, (done, upto)).fetchone()[0] > _BYTES:
+            upto = done + (upto - done) // 2
+        return upto
 
     def journaled(self, journal: Journal) -> None:
         """The journal's lines are in the file: go on after them."""
