@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from steward.handoff.sender import Look
 
 LEAST_BYTES = 16 * 1024
-FRESH = 60.0
-"""Seconds for which an answer, or a hello of the same store, lets new messages be bound."""
 PROBE = 60.0
 LONGEST_PAUSE = 60.0
 

@@ -18,6 +18,9 @@ LEAST_TRANSMISSIONS = 16
 REMEMBERED = 900.0
 """Seconds for which a transmission is kept for its receipt, beyond the last few."""
 
+FRESH = 60.0
+"""Seconds for which an answer, or a hello of the same store, lets new messages be bound."""
+
 AGAIN = 2.0
 """Seconds after its last try at which a lane tries again when the peer shows signs of life."""
 
@@ -173,10 +176,11 @@ class Peers:
         self, name: NodeName, start: str, store: str, now: Now
     ) -> tuple[bool, tuple[Subject, ...]]:
         """Any sign of life: what waits for it tries again, at once if the peer is another than
-        before. Returns whether it is (a start, or a store id, that was not heard last), and the
-        lanes to look at: on a busy link, where nothing is due earlier for it, none."""
+        before. Returns whether it is (a start, or a store id, that was not heard last, or the
+        first word after a minute's silence), and the lanes to look at: on a busy link, where
+        nothing is due earlier for it, none."""
         view = self[name]
-        is_other = start != view.start or store != view.store
+        is_other = start != view.start or store != view.store or now.steady - view.heard >= FRESH
         view.start, view.store, view.heard = start, store, now.steady
         if is_other:
             for lane in view.lanes.values():

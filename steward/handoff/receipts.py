@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from steward.frames import Receipt
-from steward.handoff.letters import FRESH, LEAST_BYTES
-from steward.handoff.peers import LaneView, Peers, PeerView, Transmission
+from steward.handoff.letters import LEAST_BYTES
+from steward.handoff.peers import FRESH, LaneView, Peers, PeerView, Transmission
 from steward.handoff.ports import Receiving, Sending
 from steward.handoff.renewal import Renewal
 from steward.handoff.sender import Sender, streams_of

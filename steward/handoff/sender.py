@@ -11,8 +11,8 @@ from msgspec import structs
 
 from steward.errors import NotPossible, UnknownId
 from steward.frames import Frame
-from steward.handoff.letters import FRESH, LEAST_BYTES, PROBE, Letters, signature_of
-from steward.handoff.peers import LaneView, Peers, PeerView
+from steward.handoff.letters import LEAST_BYTES, PROBE, Letters, signature_of
+from steward.handoff.peers import FRESH, LaneView, Peers, PeerView
 from steward.handoff.ports import Sending
 from steward.handoff.state import Now, Outgoing, OutStream, Peer, Work
 from steward.message import FINAL, MessageId, State

@@ -24,7 +24,7 @@ CALM = 700.0
 HORIZON = 3000.0
 """Virtual seconds after which everything has to be settled."""
 
-MOST_EVENTS = 40_000
+MOST_EVENTS = 15_000
 """A run has some 5,000."""
 
 

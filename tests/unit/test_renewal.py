@@ -8,6 +8,7 @@ import pytest
 from msgspec import structs
 
 from steward.frames import Receipt
+from steward.handoff.state import Work
 from steward.message import Kind, State
 from tests.ends import Clock, End, exchange, meet
 from tests.property import mutated_receiver, mutated_sender
@@ -316,6 +317,32 @@ def test_the_mutant_without_probes_waits_for_ever(clock: Clock) -> None:
 
     assert after(changed=False) is State.UNKNOWN
     assert after(changed=True) is State.DELIVERED
+
+
+def test_each_new_start_of_the_peer_is_probed_once_however_long_the_probe_gets_lost(
+    s: End, r: End, clock: Clock
+) -> None:
+    m = s.send("R", kind=Kind.EVENT_ACK)
+    meet(s, r, m.subject)
+    s.hello(r)
+    exchange(s, r, m.subject)
+    assert s.pump(m.subject).due is None
+    r.restart()
+    assert m.subject in s.hello(r)
+    lost = 0
+    while (due := s.pump(m.subject).due) is not None:
+        lost += 1
+        clock.t = max(due, clock.t + 0.01)
+    assert 2 < lost < 100, "nobody probes a node that is silent again"
+    clock.t += 3600
+    assert m.subject in s.hello(r)
+    probe = s.frame(m.subject)
+    assert probe.messages == ()
+    s.judge(r.take(probe))
+    assert s.pump(m.subject).due is None
+    clock.t += 3600
+    s.hello(r)
+    assert s.pump(m.subject) == Work()
 
 
 # ---------------------------------------------------------------- two machines
