@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shlex
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -136,7 +137,7 @@ class Supervisor:
                 "process_terminated",
                 f"process {process.name} failed {len(failures)} times in {self._period:.0f} s"
                 f"{held}: {process.last_error}",
-                f"steward processes NODE --start {process.name}",
+                f"steward processes NODE --start {shlex.quote(process.name)}",
             )
             return False
         self._report("process_failed", f"process {process.name}{held}: {process.last_error}", "")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import socket
 
 import pytest
 
+from steward.control.client import ControlClient
 from tests.fault.fleet import Fleet
 from tests.integration.shell import Shell
 
@@ -145,3 +147,38 @@ async def test_nack_kinds_are_published_and_may_run(typed: Shell, town: Fleet) -
     async with asyncio.timeout(10):
         while not log.exists() or log.read_bytes() != b"a line\n":
             await asyncio.sleep(0.02)
+
+
+async def test_arguments_that_the_system_cannot_pass_on_fail_with_a_reason(typed: Shell) -> None:
+    """Longer than any single argument may be; accepted, as it fits a message."""
+    message = {
+        "toNode": "ship1", "data": ["echo", "x" * 200_000], "commandOrEvent": "CommandACK",
+        "method": "ShellCommand",
+    }  # fmt: skip
+    done = await typed("submit", "-", stdin=json.dumps(message).encode())
+    [id] = done.words()
+    async with ControlClient(typed.state_dir) as client:
+        answer = await client.call("wait", ids=[id], timeout=20)
+    [ended] = answer["done"]
+    assert (ended["state"], ended["result"]["exitCode"]) == ("failed", 126)
+    assert "too long" in ended["reason"]
+    assert len(ended["reason"]) < 1000
+
+
+async def test_a_program_that_leaves_a_child_behind_ends_when_it_ends(typed: Shell) -> None:
+    script = "sleep 20 & echo started"
+    async with asyncio.timeout(10):
+        done = await typed("send", "ship1", "--", "sh", "-c", script)
+    assert done == (0, b"started\n", "")
+
+
+async def test_a_program_gets_no_input_and_a_plain_environment(typed: Shell) -> None:
+    done = await typed(
+        "send", "ship1", "-o", "json", "--", "sh", "-c", "cat; env | cut -d= -f1 | sort"
+    )
+    [message] = done.json()
+    names = message["result"]["stdout"].split()
+    assert "STEWARD_MESSAGE_ID" in names
+    assert {"STEWARD_FROM", "STEWARD_NODE", "HOME", "PATH"} <= set(names)
+    assert "STEWARD_STATE_DIR" not in names
+    assert "PYTHONPATH" not in names
