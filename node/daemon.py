@@ -148,6 +148,7 @@ class Daemon:
                 server.status_changed()
             if touched.units:
                 self._metrics.commit_batch.observe(touched.units)
+            self._metrics.delivered(touched.delivered)
 
         store.on_commit(changed)
         if settings.restored:
@@ -214,7 +215,7 @@ class Daemon:
     async def _deliver_error(self, facts: ErrorFacts) -> None:
         """Into this node's own log if it keeps one, else to central, through the outbox."""
         now = self._site.now()
-        if self.settings.central_error_logger or self.settings.central == self.settings.node:
+        if self.settings.central == self.settings.node:
             await self._store.write(lambda t: error_log.keep(t, self.settings.node, facts, now))
             return
         message = Message(

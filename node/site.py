@@ -51,6 +51,7 @@ class NodeSite:
         self.state_dir = settings.state_dir
         self.text_log_bytes = settings.retention.textlog_bytes
         self.text_log_files = settings.retention.textlog_files
+        self.keeps_errors = settings.central_error_logger
         self.settings = settings
         self.started = time.monotonic()
         self.report = report

@@ -5,13 +5,20 @@ from __future__ import annotations
 import dataclasses
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from steward.message import Kind
+from steward.message import Kind, State
 from steward.subjects import NodeName, Subject
 
 HIDDEN = frozenset({"Result", "Cancel", "ErrorLog", "Running", "SayHello"})
 """The machinery's own methods: not listed and not journaled unless somebody asks for them."""
+
+GAVE_UP: Mapping[State, str] = {
+    State.EXPIRED: "its time had passed before it was delivered",
+    State.UNDELIVERED: "no receipt in all its attempts",
+    State.CANCELLED: "cancelled before it was delivered",
+}
+"""Why a message is given up by its sender."""
 
 
 @dataclasses.dataclass
@@ -23,6 +30,8 @@ class Touched:
     errors: int = 0
     alarms: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)
     """Alarms that were raised: code, why, and what to do."""
+    delivered: list[float] = dataclasses.field(default_factory=list)
+    """Of each message that was receipted: seconds since its acceptance."""
     units: int = 0
     """How many units of work the commit took together."""
 
@@ -34,6 +43,7 @@ class Touched:
         self.nodes |= other.nodes
         self.errors += other.errors
         self.alarms += other.alarms
+        self.delivered += other.delivered
         self.units += other.units
 
 

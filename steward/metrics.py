@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -117,6 +117,11 @@ class Metrics:
         if len(self._last) >= _MOST_STREAMS and stream not in self._last:
             self._last.clear()
         self._last[stream] = receipt.last
+
+    def delivered(self, seconds: Iterable[float]) -> None:
+        """Receipts are committed, so long after the messages were accepted."""
+        for one in seconds:
+            self.delivery_seconds.observe(max(0.0, one))
 
     def ended(self, outcome: Ended) -> None:
         """A command's end, as it runs or was to run here, is committed."""

@@ -10,7 +10,7 @@ import msgspec
 
 from steward.frames import Verdict
 from steward.handoff.state import Now, Outgoing, OutStream, Peer
-from steward.ledger import Lane
+from steward.ledger import GAVE_UP, Lane
 from steward.message import NEVER_STARTED, MessageId, State
 from steward.outbox_care import Care, Load
 from steward.outbox_intake import RESULTS, Accepted, Published, cancel_message
@@ -138,8 +138,9 @@ class Outbox(Care):
                 continue
             n, lane, state, stream = row
             self.con.execute(
-                "UPDATE message SET state = ?, ill = 1, tombstone = ?, due = NULL WHERE n = ?",
-                (why, why, n),
+                "UPDATE message SET state = ?, ill = 1, tombstone = ?, reason = ?, due = NULL"
+                " WHERE n = ?",
+                (why, why, GAVE_UP.get(why, ""), n),
             )
             self._move(self.lane_at(lane), state, why)
             self.forget_stream(stream)
@@ -160,6 +161,7 @@ class Outbox(Care):
                     state = State(verdict.state) if proved else State.UNKNOWN
                     self._end_rows(lane, [b.row], state, verdict.reason, now)
             accepted = [b for b in mine if b.out.seq not in verdicts]
+            self.shared.touched.delivered += [now.steady - b.out.clock for b in accepted]
             self._accepted(lane, stream, last, accepted, now)
             stream.base = last
             self.con.execute("UPDATE out_stream SET base = ? WHERE key = ?", (last, stream.key))

@@ -29,8 +29,10 @@ class Care(Intake):
     """Nothing here is part of the handoff."""
 
     def nodes(self) -> list[NodeName]:
-        """Every node that something was ever sent to."""
-        return [n for (n,) in self.con.execute("SELECT DISTINCT node FROM lane").fetchall()]
+        """Every node that somebody should see, heard of or not: it has open messages, a hold or an
+        alarm."""
+        marked = self.con.execute("SELECT name FROM peer WHERE held = 1 OR alarm != ''").fetchall()
+        return list({*self.loads(), *(name for (name,) in marked)})
 
     def open_lanes(self) -> list[Subject]:
         """The lanes that have messages without a proved end."""

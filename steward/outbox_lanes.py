@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from steward.handoff.state import Now, Peer
-from steward.ledger import Shared
+from steward.ledger import GAVE_UP, Shared
 from steward.message import MessageId, State
 from steward.outbox_rows import QUEUED, OutboxRows
 from steward.subjects import NodeName, Subject
@@ -114,7 +114,7 @@ class Lanes(OutboxRows):
         lane = self.find_lane(subject)
         if lane is not None:
             late = self._rows("lane = ? AND due <= ? AND stream IS NULL", lane.key, now.wall)
-            self._end_rows(lane, late, State.EXPIRED, "", now)
+            self._end_rows(lane, late, State.EXPIRED, GAVE_UP[State.EXPIRED], now)
 
     def give_up_queued(self, subject: Subject, first_try: float, now: Now) -> None:
         at = self.next_giving_up(subject, first_try)
@@ -128,7 +128,7 @@ class Lanes(OutboxRows):
         self.con.executemany(
             "UPDATE message SET attempts = retries WHERE n = ?", [(row.n,) for row in late]
         )
-        self._end_rows(lane, late, State.UNDELIVERED, "", now)
+        self._end_rows(lane, late, State.UNDELIVERED, GAVE_UP[State.UNDELIVERED], now)
 
     def larger(
         self, subject: Subject, most: int, limit: int = 256

@@ -37,6 +37,7 @@ class Site(Protocol):
     state_dir: Path
     text_log_bytes: int
     text_log_files: int
+    keeps_errors: bool
 
     def now(self) -> Now: ...
 

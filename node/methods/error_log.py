@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from node.methods import Event, Method, Site
 from node.outcomes import ErrorFacts, told
+from steward.errors import Refused
 from steward.handoff.state import Now
 from steward.message import Body, Kind
 from steward.store import Tables
@@ -20,6 +21,8 @@ def check(body: Body) -> None:
 
 
 def handle(site: Site, tables: Tables, events: Sequence[Event]) -> None:
+    if not site.keeps_errors:
+        raise Refused(f"{site.name} keeps no errors", "it needs --central-error-logger")
     for event in events:
         keep(tables, event.arrival.frm, told(event.body, ErrorFacts), site.now())
 

@@ -169,7 +169,7 @@ FLAGS: Final[tuple[Key, ...]] = (
     Key(
         "central-error-logger",
         _switch,
-        "Keep the other nodes' errors here.",
+        "Keep the errors that other nodes report.",
         default="on, if this node is its own central",
         switch=True,
     ),
