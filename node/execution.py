@@ -40,6 +40,8 @@ class Step(NamedTuple):
     results: tuple[Subject, ...]
     waiting: frozenset[NodeName]
     """Whose commands wait for those that run: their results will follow each other."""
+    held: bool
+    """Something waits until its sender's clock is heard (rule 11)."""
     next_expiry: float | None
     """Wall time."""
 
@@ -80,21 +82,18 @@ def step(
     """End what has ended and start what may start now: one commit for both, so that a queue of
     short commands costs one commit each."""
     results = [end(tables, e.command, e.outcome, now, e.key, e.size) for e in ended]
+    for command in tables.inbox.expired_waiting(now):  # before the plan: others may be next then
+        reason = "its time had passed before it could start"
+        outcome = Outcome(about=command.id, state=State.EXPIRED, reason=reason)
+        results.append(end(tables, command, outcome, now))
     started = tables.inbox.started_rows()
     commands = sorted((*started, *tables.inbox.startable(slots.per_stream)), key=lambda c: c.n)
     highest = tables.inbox.highest_wall()
     plan = schedule.plan(commands, now.wall, lambda frm: clock_is_trusted(frm, highest), slots)
-    expired = [
-        *plan.expire,
-        *(c for c in tables.inbox.expired_waiting(now) if c not in plan.expire),
-    ]
-    for command in expired:
-        reason = "its time had passed before it could start"
-        outcome = Outcome(about=command.id, state=State.EXPIRED, reason=reason)
-        results.append(end(tables, command, outcome, now))
     if plan.start:
         tables.inbox.mark_started(plan.start, boot_id, now)
     kill = tuple(c for c in started if c.cancelled)
     owed = tuple(dict.fromkeys(r for r in results if r is not None))
     waiting = tables.inbox.waiting_senders()
-    return Step(plan.start, kill, owed, waiting, tables.inbox.next_expiry())
+    held = bool(plan.held)
+    return Step(plan.start, kill, owed, waiting, held, tables.inbox.next_expiry())

@@ -32,7 +32,7 @@ NOTICE_AFTER = 0.5
 FOLDER_BYTES = 16 * 1024
 """What a run takes on disk beside its output, about."""
 PAUSE = 1.0
-"""Seconds before trying again what the runner or a full disk refused."""
+"""Seconds before trying again what the runner, a full disk or a clock not trusted refused."""
 
 
 class Surroundings(Protocol):
@@ -133,7 +133,7 @@ class Executor:
             for command in done.kill:
                 self._kill(command, group)
             process.enter(ProcessState.WAITING)
-            await self._wait(done.next_expiry, retry)
+            await self._wait(done.next_expiry, retry or done.held)
 
     def _announce(self, ended: list[Ended]) -> set[Subject]:
         """Wake the lanes of the results that are being queued: they are bound in the same commit;

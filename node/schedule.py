@@ -1,4 +1,4 @@
-"""PURE: which commands start now, what waits for what, and what a restart makes of a started one.
+"""PURE: which commands start now, and what a restart makes of one that was started.
 
 The rules of DESIGN.md section 3. The daemon hands in what its store says and does what comes back.
 """
@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from steward.inbox import Command, Stage
-from steward.message import MessageId
 from steward.subjects import NodeName
 
 Stream = tuple[str, str, str, str]
@@ -30,8 +29,6 @@ class Plan(NamedTuple):
 
     start: tuple[Command, ...] = ()
     """Commit these as started, then create them, in this order."""
-    expire: tuple[Command, ...] = ()
-    """End these: never started."""
     held: tuple[Command, ...] = ()
     """These could start, if this node's clock could be trusted (rule 11)."""
 
@@ -51,7 +48,8 @@ def plan(
     clock_is_trusted: Callable[[NodeName], bool],
     slots: Slots,
 ) -> Plan:
-    """What starts and what has expired at ``wall`` (seconds, this node's clock).
+    """What starts at ``wall`` (seconds, this node's clock). What has expired neither starts nor is
+    waited for: whoever asks ends it, in the same unit of work.
 
     ``commands`` are in the order of acceptance: all that are started, and of each stream at least
     the first waiting one that is ordered and as many parallel ones as the stream has slots.
@@ -63,13 +61,9 @@ def plan(
     busy = {stream_of(c) for c in running if is_ordered(c)}
     free = slots.per_node - len(running)
     start: list[Command] = []
-    expire: list[Command] = []
     held: list[Command] = []
     for c in commands:
-        if c.stage is Stage.STARTED:
-            continue
-        if has_expired(c, wall):
-            expire.append(c)
+        if c.stage is Stage.STARTED or has_expired(c, wall):
             continue
         stream = stream_of(c)
         if is_ordered(c):
@@ -82,26 +76,12 @@ def plan(
             free -= 1
             used[stream] += 1
             start.append(c)
-    return Plan(tuple(start), tuple(expire), tuple(held))
+    return Plan(tuple(start), tuple(held))
 
 
 def has_expired(command: Command, wall: float) -> bool:
     """Whether it must not start any more at ``wall``."""
     return command.expires is not None and command.expires <= wall
-
-
-def behind(commands: Iterable[Command]) -> dict[MessageId, MessageId]:
-    """For each command that waits in order: the one at the head of its stream.
-
-    ``commands`` are in the order of acceptance, and hold each stream's first unfinished one."""
-    heads: dict[Stream, Command] = {}
-    waits: dict[MessageId, MessageId] = {}
-    for c in commands:
-        if is_ordered(c):
-            head = heads.setdefault(stream_of(c), c)
-            if head is not c:
-                waits[c.id] = head.id
-    return waits
 
 
 class Found(enum.Enum):

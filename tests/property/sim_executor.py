@@ -33,11 +33,8 @@ class SimExecutor:
         decided = self.node.unit(self.plan_and_mark)
         for c in decided.start:
             self.hand_on(c)
-        if decided.start or decided.expire:
-            self.node.after_commit()
-            self.execute()
-        else:
-            self.arm_expiry()
+        self.node.after_commit()
+        self.arm_expiry()
 
     def arm_expiry(self) -> None:
         """Look again when the next waiting command expires; one such look is enough."""
@@ -52,13 +49,14 @@ class SimExecutor:
     def plan_and_mark(self) -> Plan:
         now = self.node.now()
         box = self.node.receiving
+        for c in box.expired_waiting(now):
+            self.end(c, State.EXPIRED)
         commands = sorted([*box.started_rows(), *box.startable(SLOTS.per_stream)])
         decided = self.world.parts.plan(commands, now.wall, self.trusted, SLOTS)
-        expired = dict.fromkeys([*decided.expire, *box.expired_waiting(now)])
-        for c in expired:
-            self.end(c, State.EXPIRED)
         box.mark_started(decided.start, self.node.boot_id, now)
-        return decided._replace(expire=tuple(expired))
+        if decided.held:
+            self.node.later(1.0, self.execute)
+        return decided
 
     def trusted(self, frm: NodeName) -> bool:
         return self.node.core.receiver.clock_is_trusted(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.schedule import Found, Slots, Then, behind, is_ordered, plan, recover, stream_of
+from node.schedule import Found, Slots, Then, is_ordered, plan, recover, stream_of
 from steward.inbox import Command, Stage
 from steward.message import MessageId
 from steward.subjects import NodeName, Subject
@@ -87,14 +87,12 @@ def test_the_node_has_its_slots() -> None:
     assert starting(started(0, "x"), *(command(n, f"s{n}") for n in range(9))) == [0, 1]
 
 
-def test_expired_ones_end_and_let_the_next_pass() -> None:
-    decided = plan([command(1, expires=100.0), command(2, expires=100.1)], 100.0, trusted, SLOTS)
-    assert [c.n for c in decided.expire] == [1]
-    assert [c.n for c in decided.start] == [2]
+def test_expired_ones_neither_start_nor_are_waited_for() -> None:
+    assert starting(command(1, expires=100.0), command(2, expires=100.1)) == [2]
 
 
 def test_one_that_runs_does_not_expire() -> None:
-    assert plan([started(1, expires=1.0)], 100.0, trusted, SLOTS).expire == ()
+    assert starting(started(1, expires=1.0), command(2)) == []
 
 
 def test_without_a_clock_to_trust_what_expires_is_held_back_with_those_behind_it() -> None:
@@ -103,11 +101,6 @@ def test_without_a_clock_to_trust_what_expires_is_held_back_with_those_behind_it
     )
     assert [c.n for c in decided.held] == [1]
     assert [c.n for c in decided.start] == [3]
-
-
-def test_what_waits_says_for_whom() -> None:
-    waiting = [started(1), command(2), command(3, parallel=True), command(4), command(5, "b")]
-    assert behind(waiting) == {"m2": "m1", "m4": "m1"}
 
 
 @given(
@@ -130,9 +123,8 @@ def test_however_it_goes_on_all_start_in_order_within_the_slots(
     }
     last: dict[Any, int] = {}
     while inbox:
+        inbox = {n: c for n, c in inbox.items() if c.stage is Stage.STARTED or c.expires != 50.0}
         decided = plan(inbox.values(), 100.0, trusted, SLOTS)
-        for c in decided.expire:
-            del inbox[c.n]
         for c in decided.start:
             if is_ordered(c):
                 assert last.get(stream_of(c), 0) < c.seq
