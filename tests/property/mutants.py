@@ -2,9 +2,9 @@
 
 The product has no flags for this: a mutant overrides methods of the core, of the scheduler or of
 the simulated store when a node boots. Where a random world shows one in a hundred runs or less, a
-directed test does it: no probe, a gap ignored for ever, nothing known after a renewal, a shortened
-frame believed whole (``tests/unit/test_renewal.py``, ``test_shortened_frames.py``), no look at the
-expiry on recovery (``test_schedule.py``).
+directed test does it: no probe (``tests/unit/test_another_store.py``), a gap ignored for ever and
+nothing known after a renewal (``test_renewal.py``), a shortened frame believed whole
+(``test_shortened_frames.py``), no look at the expiry on recovery (``test_schedule.py``).
 """
 
 from __future__ import annotations
