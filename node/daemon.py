@@ -105,9 +105,8 @@ class Daemon:
             site.not_taken, site.store_full,
         )  # fmt: skip
         settler = Settler(
-            store, bus, handoff, site.now, publishers.wake, publishers.nudge, site.not_taken,
-            site.store_full,
-        )  # fmt: skip
+            store, bus, handoff, site.now, publishers, site.not_taken, site.store_full
+        )
         subscribers = Subscribers(
             store, bus, handoff, supervisor, self._metrics, household, registry()
         )

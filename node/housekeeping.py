@@ -16,6 +16,10 @@ from steward.records_journal import IllEnd, Journal
 from steward.store import Store, Tables
 from steward.supervisor import Process, ProcessState
 
+SHARE = 0.1
+"""Seconds for which the journal's progress may wait for another commit to share."""
+BUSY = 100
+"""Lines in one go from which on more are likely to wait."""
 EVERY = 60.0
 """Seconds between two looks for what is old."""
 
@@ -56,7 +60,9 @@ class StoreJournal:
             tables.records.journaled(journal)
             tables.records.set_append_offset(NAME, offset)
 
-        await self._store.write(written)
+        # Nothing waits for it, unless there is more to write.
+        within = SHARE if pending.lines < BUSY else 0.0
+        await self._store.queue(written, within=within)
         for end in journal.ill:
             self._tell(end)
 

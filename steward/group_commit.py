@@ -14,11 +14,15 @@ from steward.tables import Clock, Tables
 
 
 class Unit:
-    """A unit of work that waits for its turn, and what came of it."""
+    """A unit of work that waits for its turn, and what came of it. ``due``: by the loop's clock,
+    when it has waited long enough for others to share a commit with."""
 
-    __slots__ = ("error", "fn", "future", "result")
+    __slots__ = ("due", "error", "fn", "future", "result")
 
-    def __init__(self, fn: Callable[[Tables], Any], future: asyncio.Future[Any]) -> None:
+    def __init__(
+        self, fn: Callable[[Tables], Any], future: asyncio.Future[Any], due: float = 0.0
+    ) -> None:
+        self.due = due
         self.fn = fn
         self.future = future
         self.result: Any = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
 from typing import Protocol
 
 from steward import frames, subjects
@@ -14,6 +13,7 @@ from steward.errors import BusError, StoreFull
 from steward.frames import Frame, Notice
 from steward.handoff import Handoff
 from steward.handoff.state import Now, Work
+from steward.ledger import HIDDEN
 from steward.message import MAX_MESSAGE_BYTES, Kind, MessageId, State
 from steward.metrics import Metrics
 from steward.outbox import Published
@@ -67,9 +67,12 @@ class Publisher:
         self._owner = owner
         self._last: Mark | None = None
         self._company = 0.0
-        acked = Kind(subjects.parse(subject).kind).is_acked
-        self._look: Callable[[Process], Awaitable[float | None]] = (
-            self._hand_off if acked else self._cry_out
+        self._has_more = False
+        _, kind, method = subjects.parse(subject)
+        # Of an event people want to know that it has arrived; of a command, how it ended.
+        self._is_patient = Kind(kind).is_command or method in HIDDEN
+        self._look: Callable[[Process, float], Awaitable[float | None]] = (
+            self._hand_off if Kind(kind).is_acked else self._cry_out
         )
 
     def look_now(self) -> None:
@@ -83,21 +86,33 @@ class Publisher:
             self._company = now + SOON
         self.wake.set()
 
-    async def _wait_for_company(self) -> None:
+    def patience(self) -> float:
+        """Seconds for which what it would do after a receipt has time."""
+        waits = self._company - time.monotonic()
+        if waits > 0:
+            return waits
+        return SOON if self._is_patient and not self._has_more else 0.0
+
+    async def _wait_for_company(self) -> bool:
+        """Whether it waited to the end: there is time then to share somebody's commit."""
+        had_time = False
         while (left := self._company - time.monotonic()) > 0:
             self.wake.clear()
-            with suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(left):
                     await self.wake.wait()
+            except TimeoutError:
+                had_time = True
+        return had_time
 
     async def run(self, process: Process) -> None:
         """Ends once the lane has been idle for ``LINGER`` seconds."""
         while True:
-            await self._wait_for_company()
+            had_time = await self._wait_for_company()
             self.wake.clear()
             process.enter(ProcessState.RUNNING)
             try:
-                due = await self._look(process)
+                due = await self._look(process, SOON if had_time else 0.0)
             except StoreFull as error:
                 self._owner.store_full(error)
                 due = self._owner.now().steady + FULL_PAUSE
@@ -117,8 +132,8 @@ class Publisher:
 
     # ---------------------------------------------------------------- kinds that are confirmed
 
-    async def _hand_off(self, process: Process) -> float | None:
-        work = await self._store.write(self._decide)
+    async def _hand_off(self, process: Process, within: float) -> float | None:
+        work = await self._store.queue(self._decide, within=within)
         for frame in work.frames:
             process.holding = f"frame {frame.tx}"
             if frame.messages:
@@ -138,6 +153,7 @@ class Publisher:
             tables.outbox, self.subject, self._owner.now(), can_send=can_send
         )
         self.waiting = tables.outbox.open_in_lane(self.subject)
+        self._has_more = tables.outbox.has_queued(self.subject)
         return work
 
     def _give_up_larger(self, tables: Tables) -> None:
@@ -170,7 +186,7 @@ class Publisher:
 
     # ---------------------------------------------------------------- kinds that are not
 
-    async def _cry_out(self, process: Process) -> float | None:
+    async def _cry_out(self, process: Process, _within: float) -> float | None:
         """Committed as published, then published, once; rule 12."""
         owner = self._owner
         linked = self._bus.connected
@@ -230,9 +246,9 @@ class Publishers:
 
     def wake(self, lanes: Iterable[Subject]) -> None:
         """These lanes may have something to do: look now."""
-        self._find(lanes, Publisher.look_now)
+        self._tell(lanes, Publisher.look_now)
 
-    def _find(self, lanes: Iterable[Subject], tell: Callable[[Publisher], None]) -> None:
+    def _tell(self, lanes: Iterable[Subject], tell: Callable[[Publisher], None]) -> None:
         for subject in lanes:
             name = f"publisher {subject}"
             if self._supervisor.get(name) is None:
@@ -244,15 +260,23 @@ class Publishers:
 
     def wake_soon(self, lanes: Iterable[Subject]) -> None:
         """The same, but more will follow in a moment: let it go in one frame."""
-        self._find(lanes, Publisher.look_soon)
+        self._tell(lanes, Publisher.look_soon)
+
+    def patience(self, subject: str) -> float:
+        """Seconds for which a receipt on this lane has time to be settled."""
+        publisher = self._find(subject)
+        return 0.0 if publisher is None else publisher.patience()
 
     def nudge(self, subject: str) -> bool:
         """Wake the lane's publisher, if it has one; whether it has."""
-        publisher = self._lanes.get(Subject(subject))
-        if publisher is None or self._supervisor.get(f"publisher {subject}") is None:
-            return False
-        publisher.wake.set()
-        return True
+        publisher = self._find(subject)
+        if publisher is not None:
+            publisher.wake.set()
+        return publisher is not None
+
+    def _find(self, subject: str) -> Publisher | None:
+        is_there = self._supervisor.get(f"publisher {subject}") is not None
+        return self._lanes.get(Subject(subject)) if is_there else None
 
     def wake_all(self) -> None:
         """The link is back: everything that waits may try again."""

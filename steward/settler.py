@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 
 from steward import frames
@@ -12,8 +12,8 @@ from steward.frames import Receipt
 from steward.handoff import Handoff
 from steward.handoff.state import Now, Work
 from steward.mailbox import Incoming, NoResponders, each
+from steward.publisher import Publishers
 from steward.store import Store, Tables
-from steward.subjects import Subject
 from steward.supervisor import Process, ProcessState
 
 AT_ONCE = 256
@@ -28,8 +28,7 @@ class Settler:
         bus: Bus,
         handoff: Handoff,
         now: Callable[[], Now],
-        wake: Callable[[Iterable[Subject]], None],
-        nudge: Callable[[str], bool],
+        publishers: Publishers,
         not_taken: Callable[[Incoming, FrameError], None],
         store_full: Callable[[StoreFull], None],
     ) -> None:
@@ -37,8 +36,7 @@ class Settler:
         self._bus = bus
         self._handoff = handoff
         self._now = now
-        self._wake = wake
-        self._nudge = nudge
+        self._publishers = publishers
         self._not_taken = not_taken
         self._store_full = store_full
 
@@ -60,9 +58,11 @@ class Settler:
         except FrameError as error:
             self._not_taken(arrived, error)
             return
-        judged = self._store.queue(lambda tables: self._judge(tables, receipt))
+        lanes, subject = self._publishers, receipt.subject
+        patience = lanes.patience(subject)
+        judged = self._store.queue(lambda tables: self._judge(tables, receipt), within=patience)
         # What comes next on this lane is bound in the commit that settles what was before.
-        nudged = self._nudge(receipt.subject)
+        nudged = not patience and lanes.nudge(subject)
         try:
             work = await judged
         except StoreFull as error:
@@ -71,7 +71,8 @@ class Settler:
             process.holding = f"receipt of {receipt.frm} for frame {receipt.tx}"
             raise
         else:
-            self._wake(w for w in work.wake if not (nudged and w == receipt.subject))
+            nudged = nudged or lanes.nudge(subject)
+            lanes.wake(lane for lane in work.wake if lane != subject or not nudged)
 
     def _judge(self, tables: Tables, receipt: Receipt) -> Work:
         judge = self._handoff.receipts

@@ -76,6 +76,7 @@ class Store:
         self._waiting: deque[Unit] = deque()
         self._busy = False
         self._closing = False
+        self._timer: asyncio.TimerHandle | None = None
         self._idle = asyncio.Event()
         self._idle.set()
         self._lock = -1
@@ -157,6 +158,8 @@ class Store:
     async def close(self) -> None:
         """Commit what waits, close the file and let go of the folder. May be called twice."""
         self._closing = True
+        if self._waiting:
+            self._start()
         await self._idle.wait()
         readers, self._reader, self._writer = (self._reader, self._writer), None, None
         for connection in readers:
@@ -196,16 +199,18 @@ class Store:
         """
         return await self.queue(fn)
 
-    def queue(self, fn: Callable[[Tables], T]) -> asyncio.Future[T]:
+    def queue(self, fn: Callable[[Tables], T], *, within: float = 0.0) -> asyncio.Future[T]:
         """The same, without waiting. Units run in the order in which they were queued, so whoever
-        has work with what this one does may be woken now: it will share the commit."""
+        has work with what this one does may be woken now: it will share the commit.
+
+        ``within``: seconds for which it may wait for another one to share a commit with."""
         self._open(self._writer)
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Unit(fn, future))
-        if not self._busy:
-            self._busy = True
-            self._idle.clear()
-            self._gather()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        due = loop.time() + within if within else 0.0
+        self._waiting.append(Unit(fn, future, due))
+        self._idle.clear()
+        self._start_by(due)
         return future
 
     async def read(self, fn: Callable[[Tables], T]) -> T:
@@ -226,6 +231,22 @@ class Store:
             raise StoreDamaged("the store is closed", "the daemon is stopping: start it again")
         return connection
 
+    def _start_by(self, due: float) -> None:
+        """See to it that what waits goes by then, by the loop's clock; now if that has passed."""
+        if self._busy or (self._timer is not None and self._timer.when() <= due):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(due, self._start) if due else None
+        if not due:
+            self._start()
+
+    def _start(self) -> None:
+        self._timer = None
+        if not self._busy:
+            self._busy = True
+            self._gather()
+
     def _gather(self) -> None:
         """Take the next batch one turn of the loop later: by then those who were woken have queued
         what they want to be in it."""
@@ -233,6 +254,12 @@ class Store:
         loop.call_soon(loop.call_soon, self._next_batch)
 
     def _next_batch(self) -> None:
+        now = asyncio.get_running_loop().time()
+        first = min((unit.due for unit in self._waiting), default=0.0)
+        if first > now and not self._closing:
+            self._busy = False
+            self._start_by(first)
+            return
         units: list[Unit] = []
         while self._waiting and len(units) < MOST_UNITS:
             unit = self._waiting.popleft()

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 
-from steward import frames
+from steward import frames, subjects
 from steward.bus import Bus, is_inbox_of
 from steward.errors import FrameError, StewardError, StoreFull
 from steward.frames import Frame, Notice, Receipt, Verdict
@@ -14,6 +14,7 @@ from steward.handoff import Handoff
 from steward.handoff.receiver import Admission, Node
 from steward.handoff.state import Arrival, Now, Work
 from steward.mailbox import Incoming, Mailbox, each
+from steward.message import Kind
 from steward.metrics import Metrics
 from steward.store import Store, Tables
 from steward.subjects import Subject
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 64
 """Frames of one method whose work may share a commit."""
+
+NOTICE_WITHIN = 0.05
+"""Seconds for which an event that nobody waits for may share somebody's commit."""
 
 UNKNOWN = "(unknown methods)"
 
@@ -113,7 +117,9 @@ class Subscribers:
     async def _take_letter(self, arrived: Incoming, letter: Frame | Notice) -> None:
         try:
             if isinstance(letter, Notice):
-                heard = self._store.queue(lambda t: self._take_notice(t, letter))
+                heard = self._store.queue(
+                    lambda t: self._take_notice(t, letter), within=self._patience(letter)
+                )
                 self._house.arrived(letter.subject)
                 refusal = await heard
                 if refusal is not None:
@@ -132,6 +138,11 @@ class Subscribers:
         self._house.wake(work.wake)
         if letter.messages:
             self._metrics.frame_taken(letter, work.receipt)
+
+    @staticmethod
+    def _patience(notice: Notice) -> float:
+        """Hellos come from every node, all the time, and have time."""
+        return NOTICE_WITHIN if subjects.parse(notice.subject).kind == Kind.EVENT_NACK else 0.0
 
     def _letter(self, arrived: Incoming) -> Frame | Notice:
         """Raises FrameError unless it is addressed to me, on the subject that it names."""
