@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from steward.cli import exits, views
-from steward.cli.output import field
+from steward.cli.output import field, note
 from steward.control.client import ControlClient
 from steward.errors import NotPossible, StewardError
 from steward.message import State, new_id
 
 CHUNK: Final = 256 * 1024
+_PATIENCE: Final = 5.0
+"""Seconds of silence after which somebody at a terminal is told who is waited for."""
 _AHEAD: Final = 4
 """Chunks asked for before the first has come: a slow link is kept busy."""
 _TTL: Final = 600
@@ -54,6 +56,7 @@ class Pull:
         self._stream = stream
         self._result = available(message)
         self._hash = hashlib.sha256()
+        self._has_told = False
         self.cut = int(self._result.get(f"{stream}Cut") or 0)
         self._head = field(self._result, stream)
         self._tail = field(self._result, f"{stream}Tail") if self.cut else b""
@@ -129,7 +132,12 @@ class Pull:
 
     async def _answered(self, id: str) -> dict[str, Any]:
         while True:
-            answer = await self._client.call("wait", ids=[id], timeout=30)
+            seconds = 30.0 if self._has_told else _PATIENCE
+            answer = await self._client.call("wait", ids=[id], timeout=seconds)
+            if answer["pending"] and not self._has_told:
+                self._has_told = True
+                node = self._message["toNode"]
+                note(f"{node} has the rest and does not answer yet; Ctrl-C ends the waiting")
             for message in answer["done"]:
                 if message["state"] == State.SUCCEEDED:
                     return dict(message)

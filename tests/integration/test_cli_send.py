@@ -63,6 +63,13 @@ async def test_a_name_never_seen_warns_queues_and_is_left_with_4(typed: Shell) -
     assert shown["state"] == "queued"
 
 
+async def test_of_several_ends_the_worst_decides_the_status(typed: Shell) -> None:
+    done = await typed("send", "ship1,ship9", "--wait", "0.5", "--", "false")
+    assert done.status == 4, "one failed, one waits"
+    shell = ("sh", "-c", 'test "$STEWARD_NODE" = ship2')
+    assert (await typed("send", "ship1,ship2", "--", *shell)).status == 1
+
+
 async def test_ctrl_c_stops_the_waiting_and_not_the_message(typed: Shell, town: Fleet) -> None:
     process = await typed.begin("send", "ship1", "-o", "ids", "--", "sleep", "1")
     assert process.stdout is not None

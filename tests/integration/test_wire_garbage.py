@@ -153,7 +153,7 @@ async def test_a_reply_subject_that_is_not_the_senders_is_never_answered(town: F
     await all_is_well(town)
 
 
-HOSTILE = {
+HOSTILE: dict[str, list[dict[str, Any]]] = {
     "SayHello": [
         {"interval": -1.0}, {"interval": 0.0}, {"interval": 1e300}, {"clock": 1e300},
         {"uptime": 1e300}, {"uptime": -5.0}, {"runningNow": HUGE}, {"runningNow": -1},
@@ -232,3 +232,44 @@ async def test_facts_that_cannot_be_are_refused_and_nothing_is_shown_wrong(
         done = await here(*args)
         assert done.status == (4 if args[1:2] == ("output",) else 0), (args, done)
     await all_is_well(town)
+
+
+async def test_text_that_would_command_a_terminal_is_shown_as_text(town: Fleet) -> None:
+    evil = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\u202egnp.exe"
+    async with Stranger(town.broker.address, "shipx") as stranger:
+        said = {**HONEST["SayHello"], "version": evil, "labels": {"a": evil, evil: "b"}}
+        subject = "central.EventNACK.SayHello"
+        notice = {
+            **stranger.frame("central", subject),
+            "id": "x",
+            "body": {"data": [json.dumps(said)]},
+        }
+        del notice["messages"]
+        await stranger.send(notice, type="notice")
+        subject = "central.EventACK.ErrorLog"
+        [mine] = await town.submit(town.shell("shipx", f"echo {evil}"))
+        instance = await stranger.instance("central", subject)
+        error = {"code": evil, "text": evil, "hint": evil, "level": evil}
+        frame = stranger.frame(
+            "central", subject, message(body={"data": [json.dumps(error)]}), instance=instance
+        )
+        await stranger.send(frame)
+        subject = "central.EventACK.Result"
+        await stranger.instance("central", subject)
+        result = {"stdout": evil, "stderr": evil}
+        told = {"about": mine, "state": "failed", "reason": evil, "result": result}
+        await stranger.send(
+            stranger.frame(
+                "central", subject, message(body={"data": [json.dumps(told)]}), instance=instance
+            )
+        )
+        await town.ends([mine])
+    here = Shell(town.folder / "central")
+    for args in (("nodes", "ls"), ("nodes", "show", "shipx"), ("errors", "ls"), ("messages", "ls"),
+                 ("messages", "show", mine), ("messages", "show", mine, "-o", "json"),
+                 ("nodes", "ls", "-o", "json"), ("errors", "ls", "-o", "jsonl")):  # fmt: skip
+        done = await here(*args)
+        assert done.status == 0
+        for bad in ("\x1b", "\x07", "\x9b", "\r", "\u202e"):
+            assert bad not in done.out.decode(), (args, bad)
+            assert bad not in done.err
