@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from steward.errors import UnknownId
-from steward.handoff.sender import attempts_at
+from steward.handoff.look import attempts_at
 from steward.handoff.state import Now
 from steward.ledger import Shared
 from steward.message import FINAL, Body, MessageId

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from steward.frames import Entry, Frame
+from steward.handoff.look import Look
 from steward.handoff.peers import LaneView, Signature
 from steward.handoff.state import SETTLED, Now, Outgoing
 from steward.message import FINAL
 from steward.subjects import NodeName
-
-if TYPE_CHECKING:
-    from steward.handoff.sender import Look
 
 LEAST_BYTES = 16 * 1024
 PROBE = 60.0

@@ -1,4 +1,4 @@
-"""``kill -9`` of the daemons: what was accepted runs, once, in order, and its outcome comes back."""
+"""``kill -9`` of the daemons: what was accepted runs, once, in order, and reports back."""
 
 import asyncio
 import shutil

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from steward.frames import Verdict
-from steward.handoff.sender import attempts_at
+from steward.handoff.look import attempts_at
 from steward.handoff.state import Now, Outgoing, OutStream, Peer
 from steward.message import NEVER_STARTED, OPEN, Body, MessageId, State
 from steward.outbox import cancel_message

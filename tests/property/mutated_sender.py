@@ -10,8 +10,8 @@ from typing import Any
 from msgspec import structs
 
 from steward.frames import Frame, Verdict
+from steward.handoff.look import Look
 from steward.handoff.peers import LaneView, Transmission
-from steward.handoff.sender import Look
 from steward.handoff.state import Now, OutStream, Peer
 from steward.message import FINAL, State
 from steward.subjects import NodeName, Subject

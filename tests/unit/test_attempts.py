@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from steward.handoff.sender import attempts_at
+from steward.handoff.look import attempts_at
 from steward.message import State
 from steward.subjects import Subject, parse
 from tests.ends import Clock, End, exchange, meet
