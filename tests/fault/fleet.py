@@ -61,7 +61,8 @@ class Fleet(World):
 
     async def ends(self, ids: Sequence[str], seconds: float = 30.0) -> list[Json]:
         """The messages, once all have a proved end."""
-        open_ids, done = set(ids), {}
+        open_ids = set(ids)
+        done: dict[str, Json] = {}
         until = time.monotonic() + seconds
         while open_ids:
             left = until - time.monotonic()

@@ -5,6 +5,7 @@ import asyncio
 from node.error_reports import ErrorReports
 from node.outcomes import ErrorFacts
 from steward.errors import StoreFull
+from steward.message import MessageId
 from steward.supervisor import Process
 
 
@@ -27,7 +28,7 @@ async def test_the_first_goes_at_once_and_repeats_are_counted_with_their_ids() -
     reports = ErrorReports(deliver, window=0.3)
     running = asyncio.create_task(reports.run(process(reports)))
     for i in range(5):
-        reports("undelivered", f"message m{i}", message_id=f"m{i}")
+        reports("undelivered", f"message m{i}", message_id=MessageId(f"m{i}"))
     await collected(told, 2)
     running.cancel()
     first, rest = told
