@@ -15,7 +15,6 @@ import pytest
 from node import broker as node_broker
 from node.broker import Broker
 
-
 collect_ignore = [] if os.environ.get("STEWARD_ROOT_TESTS") else ["root"]
 """What needs root runs with ``make test-root`` alone."""
 

@@ -14,8 +14,6 @@ from hypothesis import strategies as st
 from steward.cli.options import node_options
 from steward.config import (
     FLAGS,
-    LAN,
-    SLOW,
     HostAndPort,
     Limits,
     Permit,
