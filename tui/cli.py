@@ -12,6 +12,8 @@ from steward.cli.options import talks
 from steward.control.address import SOCKET_NAME
 from steward.control.client import ControlClient
 from steward.errors import UsageError
+from tui.app import Console
+from tui.picture import cells, save
 
 
 @click.command()
@@ -37,9 +39,6 @@ def console(read_only: bool, picture: Path | None, size: str, keys: str, state_d
         raise UsageError(
             "the console needs a terminal", "for scripts: steward nodes, messages, errors -o json"
         )
-    from tui.app import Console
-    from tui.picture import cells, save
-
     app = Console(
         partial(ControlClient, state_dir),
         read_only=read_only,
