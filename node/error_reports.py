@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 WINDOW = 60.0
 MOST_WAITING = 1000
 MOST_IDS = 20
+MOST_LOGGED = 50
+"""Lines a window about equal errors: a stranger's garbage must not fill the disk with its log."""
 
 Deliver = Callable[[ErrorFacts], Awaitable[None]]
 
@@ -58,13 +60,15 @@ class ErrorReports:
         facts = ErrorFacts(
             code=code, text=text, level=level, hint=hint, time=time.time(), message_id=message_id
         )
-        log.log(
-            logging.getLevelNamesMapping()[level.upper()],
-            "%s: %s",
-            code,
-            text,
-            extra={"message_id": message_id} if message_id else None,
-        )
+        repeats = self._repeats.get(code)
+        if repeats is None or repeats.count < MOST_LOGGED:
+            log.log(
+                logging.getLevelNamesMapping()[level.upper()],
+                "%s: %s",
+                code,
+                text,
+                extra={"message_id": message_id} if message_id else None,
+            )
         self._loop.call_soon_threadsafe(self._take, facts)
 
     def _take(self, facts: ErrorFacts) -> None:
@@ -122,6 +126,8 @@ class ErrorReports:
         if repeats is None or repeats.last is None:
             return
         last = repeats.last
+        if repeats.count > MOST_LOGGED:
+            log.warning("%s: %d more, not all of them logged", code, repeats.count)
         about = f" (messages {', '.join(repeats.ids)})" if repeats.count > 1 and repeats.ids else ""
         self._put(
             ErrorFacts(
