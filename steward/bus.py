@@ -22,6 +22,7 @@ from nats.errors import Error as NatsError
 
 from steward.errors import BusError, ConfigError
 from steward.link import LAN, Endpoint, Link, LinkSettings
+from steward.loopback import PREFIX as LOOPBACK
 from steward.loopback import Loopback
 from steward.mailbox import Incoming, Mailbox, NoResponders
 from steward.subjects import NodeName, everything_for, inbox_prefix
@@ -208,6 +209,9 @@ class Bus:
             self.replies.offer(NoResponders(msg.headers.get("Nats-Subject", "")))
         elif msg.data == self._loopback.token:
             self._loopback.returned(msg.subject, msg.data)
+        elif msg.data.startswith(LOOPBACK) and msg.subject != self._inbox:
+            text = f"another node is called {self.node} and uses the same broker"
+            self._tell(text, f"{text}: rename one of the two")
         else:
             self.replies.offer(Incoming(msg.subject, msg.reply, msg.data))
 

@@ -16,6 +16,8 @@ from steward.errors import BusError
 from steward.link import Link
 from steward.subjects import NodeName, everything_for, subject
 
+PREFIX = b"loopback "
+
 
 class Publisher(Protocol):
     """What is needed of a client here."""
@@ -36,7 +38,7 @@ class Loopback:
         self.node = node
         self.subject = subject(node, "EventNACK", "Loopback")
         self.inbox = inbox
-        self.token = token_hex(8).encode()
+        self.token = PREFIX + token_hex(8).encode()
         """What it sends. The same name elsewhere has another one."""
         self._outstanding: set[str] = set()
         self._answer: asyncio.Future[str] | None = None

@@ -41,6 +41,7 @@ async def test_two_nodes_with_one_name_are_held_until_one_is_gone(
         assert "conflict" in listed
         assert "two machines" in (await steward("status")).out.decode()
         await world.error_about("two machines")
+        assert "another node is called ship1" in (first.folder / "log").read_text()
         [held] = await world.submit(world.command("ship1"))
         await asyncio.sleep(1)
         assert (await world.show(held))["state"] == "queued"
