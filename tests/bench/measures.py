@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.bench import process
 from tests.bench.limits import Limits
 from tests.bench.table import Figure, Goal
-from tests.bench.world import Bench, Watch, bench, command, event, hosted
+from tests.bench.world import Bench, Json, Watch, bench, command, event, hosted
 
 COMMANDS = 2000
 EVENTS = 40_000
@@ -19,6 +19,7 @@ AT_ONCE = 4
 """Batches of events that are on their way to central at a time."""
 FLEET = 50
 ROUNDS = 7
+MANY = 1000
 IDLE = 30.0
 """Seconds for which an idle node is looked at."""
 
@@ -138,21 +139,36 @@ async def journaled(path: Path, lines: int) -> None:
 
 async def fanout(folder: Path, limits: Limits) -> list[Figure]:
     """One command to 50 nodes: from the call that submits it until the last result is stored."""
-    names = [f"ship{i}" for i in range(1, FLEET + 1)]
-    took: list[float] = []
-    async with bench(folder, ()) as here, hosted(here, names, 2):
-        for i in range(ROUNDS + 1):
-            watch = Watch()
-            ended = await here.ends(await here.submit([command(name) for name in names]))
-            assert {m["state"] for m in ended} == {"succeeded"}
-            if i:  # the first starts 50 runners
-                took.append(watch())
+    took = await _fan_out(folder, FLEET, ROUNDS, {})
     return [
         Figure(
-            name=f"one command on {FLEET} nodes", value=statistics.median(took), unit="s",
+            name=f"one command on {FLEET} nodes", value=took, unit="s",
             goal=Goal(at_most=0.25), limit=FLEET / limits.runs, of="s by one runner alone",
         )
     ]  # fmt: skip
+
+
+async def fleet(folder: Path, _limits: Limits) -> list[Figure]:
+    """The same with 1,000 nodes and a command that they answer themselves: they share this
+    machine's memory, and a thousand runners would not fit."""
+    took = await _fan_out(folder, MANY, 2, {"method": "ListProcesses", "data": []})
+    name = f"one question to {MANY:,} nodes"
+    return [Figure(name=name, value=took, unit="s", goal=Goal(at_most=4))]
+
+
+async def _fan_out(folder: Path, nodes: int, rounds: int, more: Json) -> float:
+    """Seconds, the median."""
+    names = [f"ship{i}" for i in range(1, nodes + 1)]
+    took: list[float] = []
+    async with bench(folder, ()) as here, hosted(here, names, max(2, nodes // 50)):
+        for i in range(rounds + 1):
+            watch = Watch()
+            ids = await here.submit([command(name, **more) for name in names])
+            ended = await here.ends(ids)
+            assert {m["state"] for m in ended} == {"succeeded"}
+            if i:  # the first one starts a runner on each of them
+                took.append(watch())
+    return statistics.median(took)
 
 
 async def idle(folder: Path, _limits: Limits) -> list[Figure]:
@@ -183,5 +199,7 @@ async def idle(folder: Path, _limits: Limits) -> list[Figure]:
 
 Measure = Callable[[Path, Limits], Awaitable[list[Figure]]]
 MEASURES: Mapping[str, Measure] = {
-    measure.__name__: measure for measure in (latency, commands, events, fanout, idle)
+    measure.__name__: measure for measure in (latency, commands, events, fanout, idle, fleet)
 }
+ONLY_IF_ASKED = frozenset({"fleet"})
+"""What takes minutes, and gigabytes."""
