@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ import msgspec
 from node import submitting
 from node.api.house import House
 from steward.control.address import Caller
+from steward.control.changes import Touch
 from steward.control.server import Handler
 from steward.errors import NotPossible, UnknownId, UsageError
 from steward.handoff import Handoff
@@ -23,7 +24,7 @@ from steward.subjects import Subject
 
 LONGEST_WAIT = 3600.0
 
-Touching = Callable[[Collection[str]], AbstractContextManager[asyncio.Event]]
+Touching = Callable[[Collection[str]], AbstractContextManager[Touch]]
 """Ids -> an event that is set whenever one of them changed."""
 
 
@@ -128,22 +129,25 @@ class MessageApi:
         until = time.monotonic() + min(p.timeout, LONGEST_WAIT)
         ids = [MessageId(id) for id in dict.fromkeys(p.ids)]
         with self._touching(ids) as touched:
+            look = ids
             while True:
-                touched.clear()
-                ended, unknown = await self._store.read(lambda t: t.history.ended(ids))
-                if unknown:
-                    raise UnknownId(f"no message has the id {unknown[0]}", "steward messages ls")
+                done = await self._store.read(lambda t, some=look: self._ended(t, some))  # type: ignore[misc]
                 left = until - time.monotonic()
-                if ended or left <= 0:
+                if done or left <= 0:
                     break
-                try:
+                with suppress(TimeoutError):
                     async with asyncio.timeout(left):
                         await touched.wait()
-                except TimeoutError:
-                    continue
-        done = await self._store.read(lambda t: t.history.shown(ended, self._house.now()))
+                look = [MessageId(id) for id in touched.take()]
         told = {message["id"] for message in done}
         return {"done": done, "pending": [id for id in ids if id not in told]}
+
+    def _ended(self, tables: Tables, ids: Sequence[MessageId]) -> list[dict[str, Any]]:
+        """Those that have an end. Raises UnknownId."""
+        ended, unknown = tables.history.ended(ids)
+        if unknown:
+            raise UnknownId(f"no message has the id {unknown[0]}", "steward messages ls")
+        return tables.history.shown(ended, self._house.now()) if ended else []
 
     async def _cancel(self, params: dict[str, Any], _caller: Caller) -> object:
         p = msgspec.convert(params, Ids)

@@ -74,16 +74,30 @@ class Watch:
         return told
 
 
+class Touch(asyncio.Event):
+    """Set whenever one of the ids has changed that somebody waits for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: set[str] = set()
+
+    def take(self) -> set[str]:
+        """Clear it; the ids that have changed since that was done last."""
+        ids, self.ids = self.ids, set()
+        self.clear()
+        return ids
+
+
 class Waits:
     """Who waits for which messages."""
 
     def __init__(self) -> None:
-        self._by_id: dict[str, set[asyncio.Event]] = {}
+        self._by_id: dict[str, set[Touch]] = {}
 
     @contextlib.contextmanager
-    def touching(self, ids: Collection[str]) -> Iterator[asyncio.Event]:
-        """An event that is set whenever one of ``ids`` has changed; clear it before you look."""
-        event = asyncio.Event()
+    def touching(self, ids: Collection[str]) -> Iterator[Touch]:
+        """An event that is set whenever one of ``ids`` has changed, and tells which."""
+        event = Touch()
         for id in ids:
             self._by_id.setdefault(id, set()).add(event)
         try:
@@ -100,4 +114,5 @@ class Waits:
         if self._by_id:
             for id in ids:
                 for event in self._by_id.get(id, ()):
+                    event.ids.add(id)
                     event.set()

@@ -16,7 +16,7 @@ import msgspec
 
 from steward.control import protocol
 from steward.control.address import Caller, caller, reachable
-from steward.control.changes import TOPICS, Touched, Waits, Watch
+from steward.control.changes import TOPICS, Touch, Touched, Waits, Watch
 from steward.errors import StateFolderInUse, StewardError, nearest
 
 Handler = Callable[[dict[str, Any], Caller], Awaitable[object]]
@@ -85,7 +85,7 @@ class ControlServer:
             if connection.watch is not None:
                 connection.watch.add_status()
 
-    def touching(self, ids: Collection[str]) -> contextlib.AbstractContextManager[asyncio.Event]:
+    def touching(self, ids: Collection[str]) -> contextlib.AbstractContextManager[Touch]:
         """For the handler of ``wait``: an event that is set whenever one of ``ids`` changed."""
         return self._waits.touching(ids)
 

@@ -196,6 +196,8 @@ async def test_a_wait_is_woken_by_its_own_ids_alone(server: ControlServer) -> No
         assert not event.is_set()
         server.changed(Changed(frozenset({"b", "c"})))
         assert event.is_set()
+        assert event.take() == {"b"}
+        assert not event.is_set()
 
 
 async def test_calls_and_watchers_hear_that_the_daemon_is_gone(
