@@ -98,8 +98,7 @@ def parse(read: Read, at: Position, *, final: bool) -> Iterator[Element | Garbag
 def _skip_blank(window: Window, offset: int) -> int:
     while True:
         index = window.load(offset)
-        if len(window.buffer) - index < len(_BOM):
-            window.more(index)
+        while len(window.buffer) - index < len(_BOM) and window.more(index):
             index = offset - window.base
         if window.buffer.startswith(_BOM, index):
             offset += len(_BOM)

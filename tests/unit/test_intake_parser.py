@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from node import json_scan
@@ -181,6 +181,7 @@ def test_what_is_found_in_a_growing_file_stays_true(data: bytes, cut: int) -> No
 
 
 @given(files, st.sampled_from([1, 2, 3, 7, 64]))
+@example(b"\xef\xbb\xbf", 1)
 def test_the_result_does_not_depend_on_the_sizes_read(data: bytes, chunk: int) -> None:
     def read(offset: int, size: int) -> bytes:
         return data[offset : offset + min(size, chunk)]
