@@ -11,9 +11,14 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from hypothesis import settings
 
 from node import broker as node_broker
 from node.broker import Broker
+
+# No timed tests. What CI tries is the same each time; elsewhere every run tries something new.
+settings.register_profile("steward", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("steward")
 
 collect_ignore = [] if os.environ.get("STEWARD_ROOT_TESTS") else ["root"]
 """What needs root runs with ``make test-root`` alone."""
