@@ -162,6 +162,8 @@ def _tail(digits: str) -> str:
 
 def duration(value: object, what: str) -> float:
     """Seconds from a number or from ``90s``, ``10m``, ``2h``, ``7d``. Raises InvalidMessage."""
+    if type(value) is float and 0.0 <= value <= _LONGEST:
+        return value  # almost always
     if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
         value = float(match[1]) * _UNIT[match[2]]
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LONGEST:
@@ -208,7 +210,7 @@ def check(
         timeout=_timeout(raw.get("timeout", defaults.timeout)),
         retries=_retries(raw.get("retries", defaults.retries)),
         ttl=duration(raw.get("ttl", defaults.ttl), "ttl"),
-        method_timeout=duration(raw.get("methodTimeout", 0), "methodTimeout"),
+        method_timeout=duration(raw.get("methodTimeout", 0.0), "methodTimeout"),
         parallel=_flag(raw.get("parallel", False)),
         job=job,
         retry_of=retry_of,
@@ -222,12 +224,15 @@ def check(
     return message
 
 
+_KINDS: Mapping[str, Kind] = {str(kind): kind for kind in Kind}
+
+
 def _kind(value: object) -> Kind:
-    try:
-        return Kind(value)  # type: ignore[arg-type]  # the error below names what it was
-    except ValueError:
-        hint = nearest(str(value), [str(k) for k in Kind])
-        raise InvalidMessage(f"unknown commandOrEvent {_shown(value)}", hint) from None
+    kind = _KINDS.get(value) if isinstance(value, str) else None
+    if kind is None:
+        hint = nearest(str(value), _KINDS)
+        raise InvalidMessage(f"unknown commandOrEvent {_shown(value)}", hint)
+    return kind
 
 
 def _id(value: object) -> MessageId:

@@ -101,6 +101,7 @@ class Intake(Lanes):
         new: list[tuple[Lane, Message, bytes]] = []
         taken: Counter[NodeName] = Counter()
         unheard: dict[NodeName, bool] = {}
+        lanes: dict[tuple[NodeName, Kind, str], Lane] = {}
         for message in messages:
             digest, to = message.digest(), message.to
             if message.id in digests:
@@ -113,7 +114,11 @@ class Intake(Lanes):
                 unheard[to] = not self._is_known(to)
             taken[to] += 1
             digests[message.id] = digest
-            new.append((self.lane(message.subject), message, digest))
+            where = (to, message.kind, message.method)
+            lane = lanes.get(where)
+            if lane is None:
+                lanes[where] = lane = self.lane(message.subject)
+            new.append((lane, message, digest))
             answers.append(Accepted(message.id, False, unheard[to]))
         self._insert(new, uid, now)
         return answers
@@ -127,7 +132,7 @@ class Intake(Lanes):
         rows = []
         for n, (lane, m, digest) in enumerate(new, first):
             expires = now.wall + m.ttl if m.ttl else None
-            due = expires if m.kind.is_acked else None
+            due = expires if expires and m.kind.is_acked else None
             patience = m.retries * m.timeout if m.retries and m.kind.is_acked else None
             about = m.data[0] if m.method == "Cancel" and m.data else None
             sent = (m.parallel, m.timeout, m.retries, patience, m.ttl, expires, due)

@@ -20,7 +20,7 @@ from steward.handoff import Handoff
 from steward.message import FINAL, MessageId, State
 from steward.publisher import Publishers
 from steward.store import Store, Tables
-from steward.subjects import Subject
+from steward.subjects import Subject, subject
 
 LONGEST_WAIT = 3600.0
 
@@ -103,7 +103,8 @@ class MessageApi:
         accepted = self._store.queue(
             lambda t: submitting.accept(t, good, bad, caller.uid, self._house.now(), limit)
         )
-        self._publishers.wake(dict.fromkeys(m.subject for m in good.values()))
+        lanes = {(m.to, m.kind, m.method) for m in good.values()}
+        self._publishers.wake(subject(*lane) for lane in lanes)
         return await accepted
 
     async def _messages(self, params: dict[str, Any], _caller: Caller) -> object:
