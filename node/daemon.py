@@ -9,7 +9,7 @@ from random import Random
 from secrets import token_hex
 
 from node.api import DaemonApi, MessageApi, NodeApi
-from node.error_reports import ErrorReports
+from node.error_reports import OWN_WINDOW, WINDOW, ErrorReports
 from node.executor import Executor
 from node.file_intake import FileIntake
 from node.housekeeping import Housekeeping, StoreJournal
@@ -71,7 +71,9 @@ class Daemon:
         store = self._store
         loop = asyncio.get_running_loop()
         self._metrics = Metrics()
-        report = ErrorReports(self._deliver_error)
+        # Its own store counts repeats itself; a link is spared them.
+        window = OWN_WINDOW if settings.central == settings.node else WINDOW
+        report = ErrorReports(self._deliver_error, window=window)
         supervisor = Supervisor(report)
         bus = Bus(
             settings.node,

@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from node.outcomes import ErrorFacts
+from node.outcomes import MOST_ERROR_IDS, ErrorFacts
 from steward.errors import StewardError
 from steward.message import MessageId
 from steward.supervisor import Process, ProcessState
@@ -20,8 +20,10 @@ from steward.supervisor import Process, ProcessState
 log = logging.getLogger(__name__)
 
 WINDOW = 60.0
+"""Seconds in which equal errors are counted before they travel."""
+OWN_WINDOW = 1.0
+"""The same where they are only written down."""
 MOST_WAITING = 1000
-MOST_IDS = 20
 MOST_LOGGED = 50
 """Lines a window about equal errors: a stranger's garbage must not fill the disk with its log."""
 
@@ -33,7 +35,7 @@ class _Repeats:
     until: float
     last: ErrorFacts | None = None
     count: int = 0
-    ids: list[str] = field(default_factory=list)
+    ids: list[MessageId] = field(default_factory=list)
 
 
 class ErrorReports:
@@ -58,7 +60,12 @@ class ErrorReports:
     ) -> None:
         """Report once, from any thread. Never raises, never blocks."""
         facts = ErrorFacts(
-            code=code, text=text, level=level, hint=hint, time=time.time(), message_id=message_id
+            code=code,
+            text=text,
+            level=level,
+            hint=hint,
+            time=time.time(),
+            message_ids=[message_id] if message_id else [],
         )
         repeats = self._repeats.get(code)
         if repeats is None or repeats.count < MOST_LOGGED:
@@ -75,8 +82,7 @@ class ErrorReports:
         repeats = self._repeats.get(facts.code)
         if repeats is not None and time.monotonic() < repeats.until:
             repeats.last, repeats.count = facts, repeats.count + 1
-            if facts.message_id and len(repeats.ids) < MOST_IDS:
-                repeats.ids.append(facts.message_id)
+            repeats.ids = [*repeats.ids, *facts.message_ids][:MOST_ERROR_IDS]
             return
         self._close(facts.code)
         self._repeats[facts.code] = _Repeats(time.monotonic() + self._window)
@@ -128,15 +134,14 @@ class ErrorReports:
         last = repeats.last
         if repeats.count > MOST_LOGGED:
             log.warning("%s: %d more, not all of them logged", code, repeats.count)
-        about = f" (messages {', '.join(repeats.ids)})" if repeats.count > 1 and repeats.ids else ""
         self._put(
             ErrorFacts(
                 code=code,
-                text=last.text + about,
+                text=last.text,
                 level=last.level,
                 hint=last.hint,
                 time=last.time,
-                message_id=last.message_id,
+                message_ids=repeats.ids,
                 count=repeats.count,
             )
         )

@@ -11,6 +11,8 @@ from steward.errors import Refused
 from steward.frames import AnId, Count, Wall
 from steward.message import Body, State
 
+MOST_ERROR_IDS = 100
+
 T = TypeVar("T")
 Seconds = Annotated[float, Meta(ge=0, le=1e11)]
 Label = Annotated[str, Meta(max_length=256)]
@@ -83,14 +85,15 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, renam
 
 
 class ErrorFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """``data[0]`` of an ErrorLog. ``count``: how many equal ones it stands for."""
+    """``data[0]`` of an ErrorLog. ``count``: how many equal ones it stands for; ``message_ids``:
+    the first of the messages that they befell."""
 
     code: Label
     text: str
     level: Label = "error"
     hint: str = ""
     time: Wall = 0.0
-    message_id: AnId | None = None
+    message_ids: Annotated[list[AnId], Meta(max_length=MOST_ERROR_IDS)] = []
     count: Annotated[int, Meta(ge=1, lt=2**53)] = 1
 
 

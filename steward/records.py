@@ -122,14 +122,15 @@ class Records(JournalRecords):
         now: Now,
         *,
         level: str = "error",
-        message_id: MessageId | None = None,
+        message_ids: Sequence[MessageId] = (),
         time: float | None = None,
         count: int = 1,
     ) -> bool:
         """Record an error, or count it if the node had the same code within the last minute.
         Returns whether it is a new one.
 
-        ``time``: wall time at which it happened (default: now); ``count``: how many it stands for.
+        ``time``: wall time at which it happened (default: now); ``count``: how many it stands for;
+        ``message_ids``: the messages that it befell.
         """
         at = now.wall if time is None else time
         self.shared.touched.errors += 1
@@ -140,7 +141,7 @@ class Records(JournalRecords):
             (node, code, at - REPEAT_SECONDS),
         ).fetchone()
         if last is None:
-            ids = [message_id] if message_id else []
+            ids = list(dict.fromkeys(message_ids))[:_MOST_IDS]
             self.con.execute(
                 "INSERT INTO error (node, level, code, text, hint, messages, count, first_at,"
                 " last_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -148,9 +149,7 @@ class Records(JournalRecords):
             )
             return True
         n, messages, before = last
-        ids = msgspec.json.decode(messages)
-        if message_id and message_id not in ids and len(ids) < _MOST_IDS:
-            ids.append(message_id)
+        ids = list(dict.fromkeys([*msgspec.json.decode(messages), *message_ids]))[:_MOST_IDS]
         self.con.execute(
             "UPDATE error SET count = ?, messages = ?, last_at = max(last_at, ?) WHERE n = ?",
             (before + count, msgspec.json.encode(ids).decode(), at, n),

@@ -32,7 +32,7 @@ def keep(tables: Tables, node: NodeName, facts: ErrorFacts, now: Now) -> None:
     tables.records.add_error(
         node, facts.code, facts.text[:MOST_TEXT], facts.hint[:MOST_TEXT], now,
         level=facts.level, time=facts.time or None, count=facts.count,
-        message_id=facts.message_id,
+        message_ids=facts.message_ids,
     )  # fmt: skip
 
 

@@ -65,8 +65,8 @@ def add(records: Records, wall: float, **more: Any) -> bool:
 
 
 def test_equal_errors_within_a_minute_are_counted_with_their_messages(records: Records) -> None:
-    assert add(records, 0, message_id="a")
-    assert not add(records, 59, message_id="b")
+    assert add(records, 0, message_ids=["a"])
+    assert not add(records, 59, message_ids=["b"])
     assert not add(records, 100, count=5)
     assert add(records, 101, code="other")
     assert add(records, 102, node=NodeName("ship2"))
