@@ -102,9 +102,10 @@ class Daemon:
             settings.node, site, store, handoff.receiver, runs, site, self._metrics,
             Slots(limits.parallel_per_stream, limits.parallel_per_node),
         )  # fmt: skip
+        greeter = Greeter(settings.hello_interval, site.say_hello)
         household = Household(
             reception.admit, reception.handle, site.now, publishers.wake, executor.arrived,
-            site.not_taken, site.store_full,
+            site.not_taken, site.store_full, greeter.met,
         )  # fmt: skip
         settler = Settler(
             store, bus, handoff, site.now, publishers, site.not_taken, site.store_full
@@ -113,7 +114,6 @@ class Daemon:
             store, bus, handoff, supervisor, self._metrics, household, registry()
         )
         views = NodeViews(site, store, bus)
-        greeter = Greeter(settings.hello_interval, site.say_hello)
         journal = Journal(
             settings.state_dir,
             StoreJournal(store, report),

@@ -228,7 +228,13 @@ async def open_console(state_dir: Path) -> bool:
 
 
 @click.command()
-@click.option("--nodes", default=len(SHIPS), show_default=True, help="Ships in the world, ≥ 3.")
+@click.option(
+    "--nodes",
+    type=click.IntRange(len(SHIPS), 500),
+    default=len(SHIPS),
+    show_default=True,
+    help="Ships in the world.",
+)
 @click.option("--console", is_flag=True, help="Open the console on that world instead.")
 @click.option("--keep", is_flag=True, help="Keep the folder for a look afterwards.")
 def demo(nodes: int, console: bool, keep: bool) -> int:
@@ -236,7 +242,7 @@ def demo(nodes: int, console: bool, keep: bool) -> int:
     away and bring it back. Exit status 0 only if every promise held."""
     folder = Path(tempfile.mkdtemp(prefix="steward-demo-"))
     try:
-        held = asyncio.run(tell(folder, max(nodes, len(SHIPS)), console))
+        held = asyncio.run(tell(folder, nodes, console))
     finally:
         if keep:
             click.echo(f"\nEverything is left in {folder}")

@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
 from node.methods import Event
@@ -25,8 +25,11 @@ from steward.supervisor import Process, ProcessState
 JITTER = 0.1
 MOST_TOLD = 10_000
 
-Say = Callable[[bool, bool], Awaitable[None]]
-"""(to every peer or to central alone, goodbye): publish a hello."""
+SOONER = 8
+MOST_AT_ONCE = 100
+
+Say = Callable[[bool, Collection[NodeName], bool], Awaitable[None]]
+"""(to every peer or to central alone, whom else, goodbye): publish a hello."""
 
 
 def machine_id() -> str:
@@ -40,34 +43,52 @@ def machine_id() -> str:
 
 
 class Greeter:
-    """Says hello at the start, each interval (± 10 %), when the link is back, and at the stop."""
+    """Says hello at the start, each interval (± 10 %), when the link is back, to whoever is met for
+    the first time, and at the stop. After each connect the first few come sooner: central may just
+    be starting, too."""
 
     def __init__(self, interval: float, say: Say) -> None:
         self._interval = interval
         self._say = say
-        self._link_up = asyncio.Event()
+        self._pause = interval
+        self._link_up = False
+        self._met: OrderedDict[tuple[NodeName, str], None] = OrderedDict()
+        self._strangers: set[NodeName] = set()
+        self._wake = asyncio.Event()
 
     def link_changed(self, up: bool) -> None:
         if up:
-            self._link_up.set()
+            self._link_up = True
+            self._wake.set()
+
+    def met(self, name: NodeName, start: str) -> None:
+        """Something has come from this start of a node: let it know who is here."""
+        if (name, start) not in self._met and len(self._strangers) < MOST_AT_ONCE:
+            self._met[name, start] = None
+            self._strangers.add(name)
+            self._wake.set()
+            if len(self._met) > MOST_TOLD:
+                self._met.popitem(last=False)
 
     async def run(self, process: Process) -> None:
         while True:
             process.enter(ProcessState.WAITING)
-            to_all = False
             try:
                 jitter = random.uniform(1 - JITTER, 1 + JITTER)
-                async with asyncio.timeout(self._interval * jitter):
-                    await self._link_up.wait()
-                self._link_up.clear()
-                to_all = True
+                async with asyncio.timeout(self._pause * jitter):
+                    await self._wake.wait()
+                self._wake.clear()
             except TimeoutError:
-                pass
+                self._pause = min(self._interval, self._pause * 2)
             process.enter(ProcessState.RUNNING)
-            await self._say(to_all, False)
+            to_all, self._link_up = self._link_up, False
+            strangers, self._strangers = self._strangers, set()
+            if to_all:
+                self._pause = self._interval / SOONER
+            await self._say(to_all, strangers, False)
 
     async def close(self) -> None:
-        await self._say(True, True)
+        await self._say(True, (), True)
 
 
 def facts(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import msgspec
@@ -112,8 +112,8 @@ class NodeSite:
     async def tell_running(self, command: Command, started: float) -> None:
         await self.say(command.frm, "Running", Started(about=command.id, started=started))
 
-    async def say_hello(self, to_all: bool, goodbye: bool) -> None:
-        """To central, and to every peer that this node shares a stream with."""
+    async def say_hello(self, to_all: bool, more: Collection[NodeName], goodbye: bool) -> None:
+        """To central and ``more``, or to every peer that this node shares a stream with."""
         facts, peers = await self._store.read(
             lambda t: (
                 presence.facts(t, self.settings, self._store.start, self.started, self.now(),
@@ -121,8 +121,8 @@ class NodeSite:
                 t.records.peers(),
             )
         )  # fmt: skip
-        others = [p for p in peers if p != self.settings.central] if to_all else []
-        for name in (self.settings.central, *others):
+        names = (self.settings.central, *more, *(peers if to_all else ()))
+        for name in dict.fromkeys(names):
             await self.say(name, "SayHello", facts)
 
     async def say(self, to: NodeName, method: str, facts: msgspec.Struct) -> None:

@@ -137,7 +137,7 @@ class NodeViews:
                 "since": rfc3339(bus.since),
                 "rtt": bus.rtt,
                 "reconnects": bus.reconnects,
-                "error": bus.last_error,
+                "error": "" if bus.connected else bus.last_error,
             },
             "queue": queue,
             "nodes": nodes,

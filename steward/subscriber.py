@@ -17,7 +17,7 @@ from steward.mailbox import Incoming, Mailbox, each
 from steward.message import Kind
 from steward.metrics import Metrics
 from steward.store import Store, Tables
-from steward.subjects import Subject
+from steward.subjects import NodeName, Subject
 from steward.supervisor import Process, ProcessState, Supervisor
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ class Household:
         arrived: Callable[[str], None],
         not_taken: Callable[[Incoming, FrameError], None],
         store_full: Callable[[StoreFull], None],
+        met: Callable[[NodeName, str], None],
     ) -> None:
         self.admit = admit
         self.handle = handle
@@ -51,6 +52,7 @@ class Household:
         self.arrived = arrived
         self.not_taken = not_taken
         self.store_full = store_full
+        self.met = met
 
 
 class Subscribers:
@@ -108,6 +110,7 @@ class Subscribers:
         except FrameError as error:
             self._house.not_taken(arrived, error)
             return
+        self._house.met(letter.frm, letter.start)
         try:
             await self._take_letter(arrived, letter)
         except Exception:

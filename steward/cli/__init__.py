@@ -12,7 +12,7 @@ import click
 
 from steward.cli.original import with_verb
 from steward.cli.verbs import enough, steward
-from steward.errors import StewardError
+from steward.errors import StewardError, UsageError
 from steward.text import safe
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -26,15 +26,19 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 def _run(argv: list[str]) -> int:
     try:
+        _check_text(argv)
         status = steward.main(
             with_verb(argv, os.environ), prog_name="steward", standalone_mode=False
         )
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is, where the shell has closed it
+            sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
-        error.show(sys.stderr)
+        click.echo(f"steward: {safe(error.format_message())}", err=True)
+        context = getattr(error, "ctx", None)
+        click.echo(f"  {context.command_path if context else 'steward'} --help", err=True)
         return 2
     except StewardError as error:
         click.echo(f"steward: {safe(error.text)}", err=True)
@@ -45,3 +49,20 @@ def _run(argv: list[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return enough()
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else "what was to be printed: "
+        click.echo(f"steward: {safe(where)}{error.strerror}", err=True)
+        enough()
+        return 1
+
+
+def _check_text(argv: Sequence[str]) -> None:
+    """Raises UsageError for an argument that isn't UTF-8: nothing of it could be sent as it is."""
+    for word in argv:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            shown = word.encode("utf-8", "replace").decode()
+            raise UsageError(
+                f"the argument {shown!r} is not UTF-8", "let a shell on the node make the bytes"
+            ) from None

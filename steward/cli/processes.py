@@ -65,9 +65,10 @@ async def _of_other(
     await Following(state_dir, [id], ended.append).run(wait)
     answer = ended[0] if ended else await client.call("message", id=id)
     if answer["state"] != State.SUCCEEDED:
-        error = StewardError(
-            f"{node} did not answer: {views.outcome(answer)}", f"steward messages show {id}"
-        )
+        text = f"{node} did not answer: {views.outcome(answer)}"
+        if answer["state"] == State.FAILED:
+            text = f"{node}: {answer['reason']}"
+        error = StewardError(text, f"steward messages show {id}")
         error.exit_status = exits.of_message(answer)
         raise error
     told = json.loads(output.field(answer.get("result"), "stdout"))

@@ -171,7 +171,8 @@ class Sending:
                 data += b"\n"
             output.sink(stream)(data, True)
         told = exits.of_message(message) and views.outcome(message)
-        if told and message["state"] == State.FAILED and not message.get("reason"):
+        plain = not message.get("reason") and not (message.get("result") or {}).get("signal")
+        if told and message["state"] == State.FAILED and plain:
             # A script gets the command's own stderr, byte for byte; its exit code is for people.
             if self.several or sys.stderr.isatty():
                 output.note(f"{message['toNode']}: {told}")

@@ -73,7 +73,20 @@ def documents(file: str, text: str) -> list[Any]:
                 f"{file}, in what begins at line {line}: {error}",
                 "nothing of the file was submitted",
             ) from None
-        found += value if isinstance(value, list) else [value]
+        elements = value if isinstance(value, list) else [value]
+        _check_text(file, elements)
+        found += elements
+
+
+def _check_text(file: str, elements: Sequence[Any]) -> None:
+    for index, element in enumerate(elements):
+        try:
+            msgspec.json.encode(element)
+        except UnicodeEncodeError:
+            raise InvalidMessage(
+                f"{file}, element {index}: half a surrogate pair is no text",
+                "nothing of the file was submitted",
+            ) from None
 
 
 def _no_constant(name: str) -> None:
