@@ -27,7 +27,7 @@ STORY: tuple[tuple[str, dict[str, Any]], ...] = (
     ("ship9", {"data": ["true"], "timeout": 0.5, "retries": 3}),
     ("ship3", {"data": ["df", "-h", "/"], "timeout": 300, "retries": 5}),
     ("ship3", {"data": ["systemctl", "restart", "ais"], "ttl": "2h"}),
-    ("ship1", {"data": ["sh", "-c", "tar czf engine.tgz engine.log; sleep 600"]}),
+    ("ship1", {"data": ["sh", "-c", "tar czf engine.tgz engine.log; sleep 45"]}),
     ("ship1", {"data": ["hostname"]}),
 )
 
