@@ -48,6 +48,8 @@ def connect_writer(path: Path, node: NodeName) -> sqlite3.Connection:
         con.execute("PRAGMA journal_mode = WAL")
         con.execute("PRAGMA synchronous = FULL")
         con.execute("PRAGMA cache_size = -8192")
+        # What a savepoint may have to restore goes into a temporary file otherwise.
+        con.execute("PRAGMA temp_store = MEMORY")
         (version,) = con.execute("PRAGMA user_version").fetchone()
         if version == 0:
             _create(con, node)
