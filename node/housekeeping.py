@@ -100,6 +100,7 @@ class Housekeeping:
             lambda t: t.outbox.prune(self._now(), keep.history_age, keep.history_messages)
         ):
             await asyncio.sleep(0.05)
+        await self._store.write(lambda t: t.records.prune_errors(self._now()))
 
     async def _strangers(self) -> None:
         """Folders that the database doesn't know: of a store that was lost, or of a crash between
