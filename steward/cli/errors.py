@@ -59,7 +59,8 @@ def _table(found: Sequence[Mapping[str, Any]]) -> None:
 @prints
 @talks
 def tail(output: str, state_dir: Path, lines: int, **wanted: Any) -> int:
-    """Print the last errors, then each new one as it comes, until Ctrl-C."""
+    """Print the last errors, then each new one, and each that is counted again, as it comes, until
+    Ctrl-C."""
     asyncio.run(_follow(state_dir, output, lines, wanted))
     return exits.OK
 
@@ -69,14 +70,17 @@ async def _follow(state_dir: Path, form: str, lines: int, wanted: Mapping[str, A
     async with ControlClient(state_dir) as client:
         # Watching begins before the first look, so that nothing falls between the two.
         await client.call("watch", topics=["errors"])
-        last = (await client.call("errors", limit=max(lines, 1), **wanted))["errors"]
+        last = (await client.call("errors", limit=max(lines, _PAGE), **wanted))["errors"]
         for error in reversed(last[:lines]):
             _print(error, form)
         seen = max((int(error["n"]) for error in last), default=0)
         async for _told in client.notifications():
-            for error in await _since(client, seen, wanted):
+            counts = {int(error["n"]): error["count"] for error in last}
+            last = (await client.call("errors", limit=_PAGE, **wanted))["errors"]
+            again = [e for e in last if counts.get(int(e["n"]), e["count"]) < e["count"]]
+            for error in (*reversed(again), *await _since(client, seen, wanted)):
                 _print(error, form)
-                seen = int(error["n"])
+                seen = max(seen, int(error["n"]))
 
 
 async def _since(

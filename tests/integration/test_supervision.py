@@ -158,7 +158,7 @@ async def test_the_settler_is_supervised_like_all(
         ids = await world.submit(world.command("ship1", timeout=0.3), world.command("central"))
         await world.ends(ids)
         told = await process(central, "settler", "waiting")
-        assert told["restarts"] == 2
+        assert told["restarts"] in (1, 2)  # both receipts may be judged in one go
 
 
 async def test_publishers_come_when_needed_and_go_when_idle(
