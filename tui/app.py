@@ -15,7 +15,9 @@ from textual.worker import Worker
 from tui import actions, events
 from tui.board import Board
 from tui.desk import Desk
-from tui.link import Connect, Link
+from tui.link import Link
+from tui.registry import BY_ID, EVERYWHERE
+from tui.screens import deeds
 from tui.screens.compose import ComposePage
 from tui.screens.errors import ErrorsPage
 from tui.screens.help import Help
@@ -27,6 +29,7 @@ from tui.screens.page import Page
 from tui.theme import DARK, THEMES
 from tui.times import Clock
 from tui.toast import toast
+from tui.wants import Connect
 
 PLACES: dict[str, type[Page]] = {
     "nodes": NodesPage,
@@ -44,7 +47,7 @@ class Console(App[None]):
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (WIDE, "-wide")]
-    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.EVERYWHERE)]
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(EVERYWHERE)]
 
     def __init__(
         self,
@@ -100,7 +103,7 @@ class Console(App[None]):
 
     def action_act(self, name: str) -> None:
         """Carry out one of the registry's actions."""
-        getattr(self, actions.BY_ID[name].handler)()
+        getattr(self, BY_ID[name].handler)()
 
     def on_page_turned(self, event: Page.Turned) -> None:
         """A screen asked for another one."""
@@ -138,6 +141,10 @@ class Console(App[None]):
 
     def do_go_errors(self) -> None:
         self._go("errors")
+
+    def do_fleet_hold(self) -> None:
+        if isinstance(self.screen, Page):
+            deeds.hold_fleet(self.screen)
 
     def do_theme(self) -> None:
         names = [theme.name for theme in THEMES]

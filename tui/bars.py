@@ -15,6 +15,8 @@ TABS = (
     ("2", "messages", "Messages"),
     ("3", "compose", "Compose"),
     ("4", "errors", "Errors"),
+    ("5", "jobs", "Jobs"),
+    ("6", "health", "Health"),
 )
 ORDER = ("online", "stale", "offline", "unheard", "conflict")
 BANNER_LINES = 3

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from tui import events
-from tui.rows import ErrorRow, MessageRow, NodeRow, Status
+from tui.live import Live
+from tui.rows import ErrorRow, Health, Job, MessageRow, NodeRow, Status
 
 T = TypeVar("T")
 MOST_ROWS = 5000
@@ -20,7 +21,7 @@ class Page(Generic[T]):
     query: object = None
     rows: tuple[T, ...] = ()
     cursor: str | None = None
-    total: int = 0
+    total: int | None = 0
     read: bool = False
 
 
@@ -49,6 +50,11 @@ class Board:
     messages: Page[MessageRow] = field(default_factory=Page)
     errors: Page[ErrorRow] = field(default_factory=Page)
     message: MessageRow | None = None
+    live: Live | None = None
+    jobs: Page[Job] = field(default_factory=Page)
+    job: Job | None = None
+    samples: Mapping[str, MessageRow] = field(default_factory=dict)
+    health: Health | None = None
 
     def fold(self, event: events.Heard) -> None:
         """Take in what was heard."""
@@ -65,8 +71,13 @@ class Board:
                 self.status = event.status
             case events.NodesRead():
                 fresh = {row.name: row for row in event.nodes}
-                self.nodes = fresh if event.complete else self.nodes | fresh
-                self.nodes_read = self.nodes_read or event.complete
+                if event.asked is None:
+                    self.nodes, self.nodes_read = fresh, True
+                else:
+                    gone = event.asked - fresh.keys()
+                    self.nodes = self.nodes | fresh
+                    for name in gone & self.nodes.keys():
+                        del self.nodes[name]
             case events.NodeOpened():
                 self.opened = Opened(event.node, event.processes, event.messages)
             case events.MessagesRead():
@@ -79,6 +90,21 @@ class Board:
             case events.MessageRead():
                 self.message = event.row
                 self._replace(event.row)
+            case events.OutputCame():
+                if self.live is None or self.live.id != event.output.id:
+                    self.live = Live(event.output.id)
+                self.live = self.live.after(event.output)
+            case events.JobsRead():
+                self.jobs = _merged(
+                    self.jobs,
+                    Page(event.query, event.rows, event.cursor, len(event.rows), True),
+                    event.first,
+                    lambda row: row.job,
+                )
+            case events.JobRead():
+                self.job, self.samples = event.job, event.samples
+            case events.HealthRead():
+                self.health = event.health
             case events.ErrorsRead():
                 self.errors = _merged(
                     self.errors,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from textual.message import Message as Event
 
-from tui.rows import ErrorRow, MessageRow, NodeRow, Status
+from tui.rows import ErrorRow, Health, Job, MessageRow, NodeRow, Output, Status
 
 
 class Heard(Event):
@@ -40,11 +42,11 @@ class StatusRead(Heard):
 
 
 class NodesRead(Heard):
-    """Nodes were read: all of them, or (``complete`` False) those that changed."""
+    """Nodes were read: those ``asked`` for by name, of which some may be gone, or all (None)."""
 
-    def __init__(self, nodes: tuple[NodeRow, ...], *, complete: bool) -> None:
+    def __init__(self, nodes: tuple[NodeRow, ...], asked: frozenset[str] | None) -> None:
         super().__init__()
-        self.nodes, self.complete = nodes, complete
+        self.nodes, self.asked = nodes, asked
 
 
 class NodeOpened(Heard):
@@ -61,7 +63,8 @@ class NodeOpened(Heard):
 
 
 class MessagesRead(Heard):
-    """A page was read: the first of ``query`` (``first``), or the one after those held."""
+    """A page was read: the first of ``query`` (``first``), or the one after those held.
+    ``total`` None: a search that has not seen everything."""
 
     def __init__(
         self,
@@ -69,7 +72,7 @@ class MessagesRead(Heard):
         rows: tuple[MessageRow, ...],
         *,
         cursor: str | None,
-        total: int,
+        total: int | None,
         first: bool,
     ) -> None:
         super().__init__()
@@ -93,3 +96,37 @@ class ErrorsRead(Heard):
     ) -> None:
         super().__init__()
         self.query, self.rows, self.cursor, self.first = query, rows, cursor, first
+
+
+class JobsRead(Heard):
+    """A page of the jobs was read."""
+
+    def __init__(
+        self, query: object, rows: tuple[Job, ...], *, cursor: str | None, first: bool
+    ) -> None:
+        super().__init__()
+        self.query, self.rows, self.cursor, self.first = query, rows, cursor, first
+
+
+class JobRead(Heard):
+    """One job was read in full; ``samples``: one message of each of its largest groups, by id."""
+
+    def __init__(self, job: Job, samples: Mapping[str, MessageRow]) -> None:
+        super().__init__()
+        self.job, self.samples = job, samples
+
+
+class HealthRead(Heard):
+    """How the daemon and its link are was read."""
+
+    def __init__(self, health: Health) -> None:
+        super().__init__()
+        self.health = health
+
+
+class OutputCame(Heard):
+    """A running command has written."""
+
+    def __init__(self, output: Output) -> None:
+        super().__init__()
+        self.output = output

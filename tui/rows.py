@@ -147,6 +147,79 @@ class Status(Row, frozen=True, kw_only=True, rename="camel"):
     trusted: bool = False
 
 
+COMPARED = 8
+"""Groups of a job whose outputs are read and compared; the rest are counted."""
+
+
+class Group(Row, frozen=True, kw_only=True, rename="camel"):
+    """Messages of a job that ended alike, or are alike so far."""
+
+    state: str = ""
+    confirmed: bool = False
+    reason: str | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    stdout_sha256: str | None = None
+    stderr_sha256: str | None = None
+    stdout_size: int | None = None
+    stderr_size: int | None = None
+    nodes: list[str] = []
+    ids: list[str] = []
+    sample: str = ""
+
+
+class Job(Row, frozen=True, kw_only=True, rename="camel"):
+    """Messages sent together; ``groups`` only where one job was asked for."""
+
+    job: str
+    accepted: str | None = None
+    ended: str | None = None
+    method: str = ""
+    command_or_event: str = ""
+    data: list[str] = []
+    messages: int = 0
+    nodes: int = 0
+    open: int = 0
+    unconfirmed: int = 0
+    states: dict[str, int] = {}
+    groups: list[Group] = []
+
+
+class StoreFacts(Row, frozen=True, kw_only=True, rename="camel"):
+    """The daemon's database, in bytes."""
+
+    bytes: int = 0
+    wal_bytes: int = 0
+    free_bytes: int | None = None
+
+
+class Health(Row, frozen=True, kw_only=True, rename="camel"):
+    """How the daemon and its link are: ages and round trips in seconds, throughput a minute."""
+
+    broker: Broker = Broker()
+    rtts: list[tuple[float, float]] = []
+    store: StoreFacts = StoreFacts()
+    queue: dict[str, int] = {}
+    ages: dict[str, float | None] = {}
+    throughput: dict[str, list[int]] = {}
+    processes: list[dict[str, Any]] = []
+    daemon: dict[str, Any] = {}
+
+
+class Output(Row, frozen=True, kw_only=True, rename="camel"):
+    """Part of a running command's output, ``offset`` bytes after its start."""
+
+    id: str
+    stream: str
+    offset: int
+    data: str = ""
+    data_b64: str = msgspec.field(default="", name="dataB64")
+
+    @property
+    def content(self) -> bytes:
+        return output({"data": self.data, "dataB64": self.data_b64}, "data")
+
+
 class Resolved(Row, frozen=True, kw_only=True, rename="camel"):
     """What a list of targets selects."""
 
@@ -172,7 +245,7 @@ def read(kind: type[R], raw: object) -> R:
 def output(result: Mapping[str, Any] | None, stream: str) -> bytes:
     """What a result holds of ``stdout`` or ``stderr``, or of a tail of them, as bytes."""
     found = (result or {}).get(stream)
-    if isinstance(found, str):
+    if isinstance(found, str) and found:
         return found.encode("utf-8", "replace")
     encoded = (result or {}).get(stream + "B64")
     if isinstance(encoded, str):

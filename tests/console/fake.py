@@ -27,6 +27,7 @@ class FakeNote:
     """A notification."""
 
     params: dict[str, Any]
+    method: str = "changed"
 
 
 @dataclass
@@ -110,8 +111,17 @@ class FakeDaemon:
     def on_watch(self, topics: list[str]) -> dict[str, Any]:
         return {"watching": topics}
 
-    def on_nodes(self) -> dict[str, Any]:
-        return {"nodes": list(self.nodes.values())}
+    def on_nodes(self, names: list[str] | None = None) -> dict[str, Any]:
+        found = self.nodes if names is None else set(names) & self.nodes.keys()
+        return {"nodes": [self.nodes[name] for name in found]}
+
+    def on_follow(self, id: str | None = None) -> dict[str, Any]:
+        return {"following": id}
+
+    def write(self, id: str, stream: str, offset: int, data: str) -> None:
+        """A running command has written."""
+        part = {"id": id, "stream": stream, "offset": offset, "data": data}
+        self._notes.put_nowait(FakeNote(part, "output"))
 
     def on_node(self, name: str) -> dict[str, Any]:
         if name not in self.nodes:

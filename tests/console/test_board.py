@@ -7,7 +7,7 @@ from typing import Any
 from tests.console.world import message, node
 from tui import events, rows
 from tui.board import MOST_ROWS, Board
-from tui.link import Query
+from tui.wants import Query
 
 
 def messages(*numbers: int) -> tuple[rows.MessageRow, ...]:
@@ -28,14 +28,14 @@ def held(board: Board) -> list[int]:
 def test_changed_nodes_replace_their_rows_and_a_complete_roster_drops_the_rest() -> None:
     board = Board()
     ship1, ship2 = (rows.read(rows.NodeRow, node(name)) for name in ("ship1", "ship2"))
-    board.fold(events.NodesRead((ship1, ship2), complete=True))
+    board.fold(events.NodesRead((ship1, ship2), None))
     gone = rows.read(rows.NodeRow, node("ship2", "offline"))
-    board.fold(events.NodesRead((gone,), complete=False))
+    board.fold(events.NodesRead((gone,), frozenset({gone.name})))
     assert {name: row.state for name, row in board.nodes.items()} == {
         "ship1": "online",
         "ship2": "offline",
     }
-    board.fold(events.NodesRead((ship1,), complete=True))
+    board.fold(events.NodesRead((ship1,), None))
     assert list(board.nodes) == ["ship1"]
 
 

@@ -12,10 +12,11 @@ import pytest
 
 from steward.errors import NoDaemon
 from tests.console.fake import FakeDaemon, Refusing
-from tests.console.world import fleet, node
+from tests.console.world import fleet
 from tui import events
 from tui.board import Board
-from tui.link import FEW, MIN_GAP, Link, Query, Wants
+from tui.link import MIN_GAP, Link
+from tui.wants import Query, Wants
 
 
 class Heard:
@@ -64,8 +65,7 @@ async def test_a_changed_node_is_read_alone() -> None:
         daemon.nodes["ship1"]["state"] = "offline"
         daemon.tell(nodes=["ship1"])
         await until(lambda: heard.board.nodes["ship1"].state == "offline")
-    assert daemon.asked_for("node") == [{"name": "ship1"}]
-    assert len(daemon.asked_for("nodes")) == 1
+    assert daemon.asked_for("nodes")[1:] == [{"names": ["ship1"]}]
 
 
 async def test_a_node_that_was_forgotten_goes() -> None:
@@ -76,15 +76,6 @@ async def test_a_node_that_was_forgotten_goes() -> None:
         daemon.tell(nodes=["ship1"])
         await until(lambda: "ship1" not in heard.board.nodes)
     assert heard.board.declined == ""
-
-
-async def test_many_changed_nodes_are_read_at_once() -> None:
-    daemon = FakeDaemon({f"n{i}": node(f"n{i}") for i in range(FEW + 1)})
-    async with linked(daemon, Wants(nodes=True)) as (_link, heard):
-        await until(lambda: heard.board.nodes_read)
-        daemon.tell(nodes=list(daemon.nodes))
-        await until(lambda: len(daemon.asked_for("nodes")) == 2)
-    assert daemon.asked_for("node") == []
 
 
 async def test_what_changes_is_read_at_most_four_times_a_second() -> None:
@@ -118,7 +109,7 @@ async def test_the_next_page_is_asked_for_with_the_cursor() -> None:
     async with linked(daemon, Wants(messages=Query())) as (link, heard):
         await until(lambda: heard.board.messages.read)
         assert len(heard.board.messages.rows) == 200
-        await link.more_messages(Query(), heard.board.messages.cursor)
+        await link.more("messages", Query(), heard.board.messages.cursor or "")
         assert [row.id for row in heard.board.messages.rows] == [f"m{n}" for n in range(400)]
 
 

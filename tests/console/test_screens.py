@@ -13,6 +13,7 @@ from tests.console.fake import FakeDaemon, Refusing, stamp
 from tests.console.world import error, fleet, message, node
 from tui import actions
 from tui.app import PLACES, Console
+from tui.registry import ACTIONS
 from tui.screens.message import MessagePage
 from tui.widgets.lines import Lines
 from tui.widgets.table import Table
@@ -339,7 +340,7 @@ def test_every_action_has_its_handler_and_no_key_means_two_things() -> None:
         "lines": Lines,
         "app": Console,
     }
-    for action in actions.ACTIONS:
+    for action in ACTIONS:
         for where in action.where:
             assert callable(getattr(places[where], action.handler)), action.id
     for place in (*PLACES, "message"):

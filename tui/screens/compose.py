@@ -19,9 +19,9 @@ from steward.text import safe
 from tui import actions, draft, preview, rows
 from tui.draft import Draft
 from tui.ink import Tone, say
-from tui.link import Wants
 from tui.rows import Resolved
 from tui.screens.page import Page
+from tui.wants import Wants
 from tui.widgets.field import Choice, Field, entry
 from tui.widgets.inked import Block
 

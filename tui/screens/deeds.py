@@ -1,4 +1,4 @@
-"""What is done to messages, from the list and from a message's own view: cancel, send again."""
+"""What is done from more than one screen: cancel, send again, hold the fleet."""
 
 from __future__ import annotations
 
@@ -56,6 +56,24 @@ async def _retry(page: Page, chosen: Sequence[MessageRow]) -> None:
     else:
         page.tell(f"{len(sent):,} sent again")
     page.desk.link.refresh()
+
+
+def hold_fleet(page: Page) -> None:
+    """Hold every node's queue, or, if all are held, release them; after asking."""
+    nodes = page.desk.board.nodes.values()
+    release = bool(nodes) and all(row.held for row in nodes)
+    page.attempt(partial(_hold_fleet, page, release=release))
+
+
+async def _hold_fleet(page: Page, *, release: bool) -> None:
+    count = len(page.desk.board.nodes)
+    verb = "Release" if release else "Hold"
+    details = [(say("Nothing new is sent to any node; what runs goes on."),)]
+    question = f"{verb} the whole fleet, {count:,} nodes?"
+    if await page.sure(question, [] if release else details, draft.wide_stake(count), count):
+        await page.desk.link.call("release" if release else "hold", all=True)
+        page.tell("The fleet is released" if release else "The fleet is held")
+        page.desk.link.refresh()
 
 
 def _listed(chosen: Sequence[MessageRow]) -> list[Line]:

@@ -13,9 +13,9 @@ from textual.widget import Widget
 from tui import actions, draft, render
 from tui.desk import Desk
 from tui.ink import EMPTY, Line, Tone, joined, line, say
-from tui.link import Query, Wants
 from tui.rows import ErrorRow
 from tui.screens.listing import ListPage
+from tui.wants import Query, Wants
 from tui.widgets.inked import Block
 from tui.widgets.table import Column, Table
 
@@ -164,7 +164,7 @@ class ErrorsPage(ListPage):
         page = self.desk.board.errors
         query = self.asked()
         if page.cursor and page.query == query:
-            more = partial(self.desk.link.more_errors, query, page.cursor)
+            more = partial(self.desk.link.more, "errors", query, page.cursor)
             self.attempt(more, "more", exclusive=True)
 
     def do_open_cause(self) -> None:

@@ -47,7 +47,7 @@ def lines(place: str, *, read_only: bool) -> list[Line]:
     out: list[Line] = []
     for title, found in actions.help_groups(place, read_only=read_only):
         out += [*([EMPTY] if out else []), (say(title, Tone.STRONG),)]
-        out += [line(say(f"  {a.shown:<{KEYS}}", Tone.ACCENT), say(a.help)) for a in found]
+        out += [line(say(f"  {actions.shown(a):<{KEYS}}", Tone.ACCENT), say(a.help)) for a in found]
     if read_only:
         out += [EMPTY, (say("Read-only: the keys that change anything are not there.", Tone.WARN),)]
     return [*out, EMPTY, (say("esc goes back", Tone.MUTED),)]

@@ -12,10 +12,10 @@ from textual.widget import Widget
 from tui import actions, draft, looks, render, story
 from tui.desk import Desk
 from tui.ink import EMPTY, Line, Tone, line, say
-from tui.link import Wants
 from tui.rows import MessageRow
 from tui.screens import deeds
 from tui.screens.page import Page
+from tui.wants import Wants
 from tui.widgets.lines import Lines
 
 WIDE = 120

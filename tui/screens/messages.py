@@ -11,11 +11,11 @@ from textual.binding import BindingType
 from steward.message import State
 from tui import actions, draft, render
 from tui.ink import EMPTY, Line, Tone, line, say
-from tui.link import Query, Wants
 from tui.looks import PROBLEMS
 from tui.rows import MessageRow
 from tui.screens import deeds
 from tui.screens.listing import ListPage
+from tui.wants import Query, Wants
 from tui.widgets.table import Column, Table
 
 COLUMNS = (
@@ -80,7 +80,7 @@ class MessagesPage(ListPage):
 
     def counted(self, rows: Sequence[MessageRow]) -> str:
         """``200 of 12,345 messages``."""
-        total = max(self.desk.board.messages.total, len(rows))
+        total = max(self.desk.board.messages.total or 0, len(rows))
         head = f"{len(rows):,} of {total:,}" if len(rows) < total else f"{total:,}"
         return f"{head} message{'s' if total != 1 else ''}"
 
@@ -114,7 +114,7 @@ class MessagesPage(ListPage):
         page = self.desk.board.messages
         query = self.asked()
         if page.cursor and page.query == query:
-            more = partial(self.desk.link.more_messages, query, page.cursor)
+            more = partial(self.desk.link.more, "messages", query, page.cursor)
             self.attempt(more, "more", exclusive=True)
 
     def do_open_message(self) -> None:

@@ -12,9 +12,9 @@ from textual.widget import Widget
 
 from tui import actions, detail, draft, render
 from tui.ink import EMPTY, Line, Tone, line, say
-from tui.link import Wants
 from tui.rows import NodeRow
 from tui.screens.listing import ListPage
+from tui.wants import Wants
 from tui.widgets.inked import Block
 from tui.widgets.table import Column, Table
 
@@ -198,21 +198,6 @@ class NodesPage(ListPage):
             await self.desk.link.call("release" if release else "hold", nodes=names)
             what = names[0] if len(names) == 1 else f"{len(names)} nodes"
             self.tell(f"{what}: released" if release else f"{what}: held until you press h again")
-            self.desk.link.refresh()
-
-    def do_fleet_hold(self) -> None:
-        nodes = self.desk.board.nodes.values()
-        release = bool(nodes) and all(row.held for row in nodes)
-        self.attempt(partial(self._hold_all, release=release))
-
-    async def _hold_all(self, *, release: bool) -> None:
-        count = len(self.desk.board.nodes)
-        verb = "Release" if release else "Hold"
-        details = [(say("Nothing new is sent to any node; what runs goes on."),)]
-        question = f"{verb} the whole fleet, {count:,} nodes?"
-        if await self.sure(question, [] if release else details, draft.wide_stake(count), count):
-            await self.desk.link.call("release" if release else "hold", all=True)
-            self.tell("The fleet is released" if release else "The fleet is held")
             self.desk.link.refresh()
 
     def do_node_clear(self) -> None:

@@ -18,9 +18,10 @@ from tui import actions, bars
 from tui.desk import Desk
 from tui.draft import Stake
 from tui.ink import EMPTY, Line
-from tui.link import Wants
+from tui.registry import BY_ID
 from tui.screens.confirm import Confirm
 from tui.toast import toast
+from tui.wants import Wants
 from tui.widgets.inked import Block
 
 Work = Callable[[], Awaitable[object]]
@@ -131,7 +132,7 @@ class Page(Screen[None]):
 
     def action_act(self, name: str) -> None:
         """Carry out one of the registry's actions."""
-        getattr(self, actions.BY_ID[name].handler)()
+        getattr(self, BY_ID[name].handler)()
 
     def attempt(self, work: Work, group: str = "actions", *, exclusive: bool = False) -> None:
         """Run ``work`` beside the screen; if it fails, say why and what to do."""

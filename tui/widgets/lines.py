@@ -12,6 +12,7 @@ from textual.strip import Strip
 
 from tui import actions
 from tui.ink import EMPTY, Line, width
+from tui.registry import BY_ID
 from tui.widgets.inked import Inked
 
 STEP = 8
@@ -48,7 +49,7 @@ class Lines(Inked, ScrollView, can_focus=True):
 
     def action_act(self, name: str) -> None:
         """Carry out one of the registry's actions for texts."""
-        getattr(self, actions.BY_ID[name].handler)()
+        getattr(self, BY_ID[name].handler)()
 
     def do_move_down(self) -> None:
         self.scroll_to(y=self.scroll_offset.y + 1, animate=False)

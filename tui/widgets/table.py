@@ -15,6 +15,7 @@ from textual.strip import Strip
 
 from tui import actions
 from tui.ink import EMPTY, Line, Span, Tone, fit, say
+from tui.registry import BY_ID, LISTS
 from tui.widgets.inked import Inked
 
 GUTTER = 2
@@ -43,7 +44,7 @@ class Table(Inked, ScrollView, can_focus=True):
     """Rows in columns, with a cursor that stays on its row when rows come and go, and marks."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"table--head", "table--cursor", "table--rest"}
-    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.LISTS)]
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(LISTS)]
 
     class Moved(Event):
         """The cursor came to another row."""
@@ -235,7 +236,7 @@ class Table(Inked, ScrollView, can_focus=True):
 
     def action_act(self, name: str) -> None:
         """Carry out one of the registry's actions for lists."""
-        getattr(self, actions.BY_ID[name].handler)()
+        getattr(self, BY_ID[name].handler)()
 
     def do_move_down(self) -> None:
         self.go(self.cursor + 1)
