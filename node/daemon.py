@@ -113,7 +113,7 @@ class Daemon:
         subscribers = Subscribers(
             store, bus, handoff, supervisor, self._metrics, household, registry()
         )
-        views = NodeViews(site, store, bus)
+        views = NodeViews(site, store, bus, self._metrics.throughput)
         journal = Journal(
             settings.state_dir,
             StoreJournal(store, report),
@@ -147,9 +147,7 @@ class Daemon:
             for alarm in touched.alarms:
                 report(*alarm)
                 server.status_changed()
-            if touched.units:
-                self._metrics.commit_batch.observe(touched.units)
-            self._metrics.delivered(touched.delivered)
+            self._metrics.committed(touched)
 
         store.on_commit(changed)
         if settings.restored:

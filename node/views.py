@@ -11,6 +11,7 @@ import msgspec
 
 from node.outcomes import Hello
 from node.roster import Presence, Sighting, judge
+from node.vitals import vitals
 from steward import __version__
 from steward.bus import Bus
 from steward.config import Settings
@@ -21,6 +22,7 @@ from steward.outbox_queries import rfc3339
 from steward.records import Seen
 from steward.store import Store, Tables
 from steward.subjects import NodeName
+from steward.throughput import Throughput
 
 
 class Facts(Protocol):
@@ -44,8 +46,9 @@ class _Known(NamedTuple):
 class NodeViews:
     """Reads; ``link_changed`` has to be told, so that silence is judged by who listened."""
 
-    def __init__(self, facts: Facts, store: Store, bus: Bus) -> None:
+    def __init__(self, facts: Facts, store: Store, bus: Bus, throughput: Throughput) -> None:
         self._facts = facts
+        self._throughput = throughput
         self._store = store
         self._bus = bus
         self._listening_since: float | None = None
@@ -119,7 +122,7 @@ class NodeViews:
     # ---------------------------------------------------------------- the daemon
 
     async def status(self) -> dict[str, Any]:
-        settings, bus, now = self._facts.settings, self._bus, self._facts.now()
+        settings, now = self._facts.settings, self._facts.now()
         queue, nodes, errors, alarms = await self._store.read(self._totals)
         is_open, reason = self._facts.intake()
         return {
@@ -129,16 +132,9 @@ class NodeViews:
             "stateDir": str(settings.state_dir),
             "storeId": self._store.store_id,
             "start": self._store.start,
-            "uptime": time.monotonic() - self._facts.started,
+            "uptime": self._uptime(),
             "wall": now.wall,
-            "broker": {
-                "address": bus.address,
-                "connected": bus.connected,
-                "since": rfc3339(bus.since),
-                "rtt": bus.rtt,
-                "reconnects": bus.reconnects,
-                "error": "" if bus.connected else bus.last_error,
-            },
+            "broker": self._broker(),
             "queue": queue,
             "nodes": nodes,
             "newErrors": errors,
@@ -147,6 +143,7 @@ class NodeViews:
             "alarms": alarms,
             "trusted": False,
             "processes": len(self._facts.processes()),
+            "daemon": vitals(),
         }
 
     def _totals(self, tables: Tables) -> tuple[dict[str, int], dict[str, int], int, list[str]]:
@@ -160,6 +157,39 @@ class NodeViews:
                 alarms.append(alarm)
         errors = sum(map(sum, tables.records.errors_by_minute(now).values()))
         return tables.outbox.counts(), states, errors, alarms
+
+    async def health(self) -> dict[str, Any]:
+        """How the daemon itself does: what a person looks at when it seems slow."""
+        now, store = self._facts.now(), self._store
+        queue, ages = await store.read(lambda t: (t.outbox.counts(), t.outbox.ages(now)))
+        return {
+            "broker": self._broker(),
+            "rtts": [list(trip) for trip in self._bus.round_trips],
+            "store": {
+                "bytes": store.bytes(),
+                "walBytes": store.wal_bytes(),
+                "freeBytes": store.room.free(),
+            },
+            "queue": queue,
+            "ages": ages,
+            "throughput": self._throughput.last_hour(),
+            "processes": self._facts.processes(),
+            "daemon": {**vitals(), "version": __version__, "uptime": self._uptime()},
+        }
+
+    def _uptime(self) -> float:
+        return time.monotonic() - self._facts.started
+
+    def _broker(self) -> dict[str, Any]:
+        bus = self._bus
+        return {
+            "address": bus.address,
+            "connected": bus.connected,
+            "since": rfc3339(bus.since),
+            "rtt": bus.rtt,
+            "reconnects": bus.reconnects,
+            "error": "" if bus.connected else bus.last_error,
+        }
 
     async def snapshot(self) -> Snapshot:
         """The same for metrics."""

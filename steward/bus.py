@@ -96,6 +96,7 @@ class Bus:
         self._everything = everything_for(node)
         self._inbox = f"{inbox_prefix(node)}.{start or token_hex(4)}"
         self._loopback = Loopback(node, self._inbox)
+        self.round_trips = self._loopback.round_trips
         self._listeners: list[Callable[[bool], None]] = []
         self._client: Client | None = None
         self._link: Link | None = None

@@ -32,6 +32,9 @@ class Touched:
     """Alarms that were raised: code, why, and what to do."""
     delivered: list[float] = dataclasses.field(default_factory=list)
     """Of each message that was receipted: seconds since its acceptance."""
+    accepted: int = 0
+    ended: int = 0
+    """How many messages were taken in, and how many ends were proved."""
     units: int = 0
     """How many units of work the commit took together."""
 
@@ -44,6 +47,8 @@ class Touched:
         self.errors += other.errors
         self.alarms += other.alarms
         self.delivered += other.delivered
+        self.accepted += other.accepted
+        self.ended += other.ended
         self.units += other.units
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from secrets import token_hex
 from typing import Protocol
 
@@ -17,6 +18,8 @@ from steward.link import Link
 from steward.subjects import NodeName, everything_for, subject
 
 PREFIX = b"loopback "
+REMEMBERED = 60
+"""Round trips."""
 
 
 class Publisher(Protocol):
@@ -40,6 +43,8 @@ class Loopback:
         self.inbox = inbox
         self.token = PREFIX + token_hex(8).encode()
         """What it sends. The same name elsewhere has another one."""
+        self.round_trips: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
+        """The last ones: wall time, and the seconds that it took."""
         self._outstanding: set[str] = set()
         self._answer: asyncio.Future[str] | None = None
 
@@ -65,7 +70,9 @@ class Loopback:
                 if problem := answer.result():
                     hint = f"let {self.node} use {everything_for(self.node)} and its inbox"
                     raise BusError(problem, hint)
-                return time.monotonic() - started
+                took = time.monotonic() - started
+                self.round_trips.append((time.time(), took))
+                return took
             progress = (link.received, min(end, link.written - link.unsent()))
             silent = silent + 1 if progress == seen else 0
             seen = progress

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,7 +16,9 @@ from prometheus_client.registry import Collector
 
 import steward
 from steward.frames import Frame, Receipt
+from steward.ledger import Touched
 from steward.listener import Listener
+from steward.throughput import Throughput
 
 SNAPSHOT_AGE = 1.0
 """Seconds for which one snapshot answers every scrape."""
@@ -98,6 +100,7 @@ class Metrics:
             registry=registry,
         )
         ProcessCollector(registry=registry)
+        self.throughput = Throughput()
         self._last: dict[tuple[str, str, str], int] = {}
 
     def frame_sent(self, messages: int) -> None:
@@ -112,16 +115,23 @@ class Metrics:
             return
         stream = (frame.frm, frame.store, frame.subject)
         before = self._last.get(stream, 0)
-        self.duplicates.inc(sum(1 for entry in frame.messages if entry.seq <= before))
+        repeated = sum(1 for entry in frame.messages if entry.seq <= before)
+        self.duplicates.inc(repeated)
+        self.throughput.add("received", len(frame.messages) - repeated)
         # Anybody can name new streams, so what is remembered of them is bounded.
         if len(self._last) >= _MOST_STREAMS and stream not in self._last:
             self._last.clear()
         self._last[stream] = receipt.last
 
-    def delivered(self, seconds: Iterable[float]) -> None:
-        """Receipts are committed, so long after the messages were accepted."""
-        for one in seconds:
-            self.delivery_seconds.observe(max(0.0, one))
+    def committed(self, touched: Touched) -> None:
+        """A commit is done, and changed this."""
+        if touched.units:
+            self.commit_batch.observe(touched.units)
+        for seconds in touched.delivered:
+            self.delivery_seconds.observe(max(0.0, seconds))
+        self.throughput.add("accepted", touched.accepted)
+        self.throughput.add("delivered", len(touched.delivered))
+        self.throughput.add("ended", touched.ended)
 
     def ended(self, outcome: Ended) -> None:
         """A command's end, as it runs or was to run here, is committed."""

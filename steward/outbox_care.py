@@ -7,12 +7,22 @@ from typing import NamedTuple
 
 from steward.errors import NotPossible
 from steward.handoff.state import Now
-from steward.message import OPEN, MessageId
+from steward.message import OPEN, MessageId, State
 from steward.outbox_intake import Intake
 from steward.subjects import NodeName, Subject
 
 KEEP_SECONDS = 90 * 86400.0
 KEEP_MESSAGES = 1_000_000
+
+
+_AWAITED = "m.stream = s.key AND delivered_at IS NOT NULL AND confirmed = 0"
+_FIRST = {
+    State.QUEUED: "m.lane = t.lane AND stream IS NULL AND confirmed = 0 ORDER BY n",
+    State.SENT: "m.stream = s.key AND seq > s.base AND m.state = 'sent' ORDER BY seq",
+    State.DELIVERED: f"{_AWAITED} AND m.state = 'delivered' ORDER BY seq",
+    State.RUNNING: f"{_AWAITED} AND m.state = 'running' ORDER BY seq",
+}
+"""Where the oldest message of a lane that is in the state is found."""
 
 
 class Load(NamedTuple):
@@ -80,6 +90,21 @@ class Care(Intake):
             " SELECT node, min(accepted_at) FROM first JOIN message m USING (n)"
             " JOIN lane ON lane.key = m.lane WHERE confirmed = 0 GROUP BY node"
         ).fetchall()
+
+    def ages(self, now: Now) -> dict[str, float | None]:
+        """For each open state the seconds since the acceptance of the oldest message in it; None:
+        there is none. Looks at the head of each lane and stream alone."""
+        ages: dict[str, float | None] = {}
+        for state, first in _FIRST.items():
+            (oldest,) = self.con.execute(
+                "SELECT min(accepted_at) FROM message WHERE n IN (SELECT"
+                f" (SELECT m.n FROM message m WHERE {first} LIMIT 1) FROM tally t"
+                + (" JOIN out_stream s USING (lane)" if "s.key" in first else "")
+                + " WHERE t.state = ? AND t.count > 0)",
+                (state,),
+            ).fetchone()
+            ages[str(state)] = None if oldest is None else max(0.0, now.wall - oldest)
+        return ages
 
     def oldest(self, node: NodeName) -> float | None:
         """Wall time at which the oldest message for the node that waits was accepted."""

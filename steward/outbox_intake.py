@@ -129,6 +129,7 @@ class Intake(Lanes):
         if not new:
             return
         first = self.next_n(len(new))
+        self.shared.touched.accepted += len(new)
         rows = []
         for n, (lane, m, digest) in enumerate(new, first):
             expires = now.wall + m.ttl if m.ttl else None

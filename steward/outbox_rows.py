@@ -214,6 +214,7 @@ class OutboxRows:
 
     def _ended(self, lane: Lane, numbers: Sequence[int], ids: Iterable[MessageId]) -> None:
         self.shared.touched.messages.update(ids)
+        self.shared.touched.ended += len(numbers)
         if not lane.hidden and numbers:
             self.con.execute(
                 "INSERT INTO final (messages) VALUES (?)",

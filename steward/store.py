@@ -185,6 +185,11 @@ class Store:
         files = self.folder.glob("steward.db*")
         return sum(file.stat().st_size for file in files)
 
+    def wal_bytes(self) -> int:
+        """Size of that log: what is committed and not in the database's own file yet."""
+        log = self.path.with_name(f"{self.path.name}-wal")
+        return log.stat().st_size if log.exists() else 0
+
     def open_in_lane(self, subject: Subject) -> int:
         """How many of the lane's messages have no end yet, as of about now."""
         return 0 if self._group is None else self._group.tables.outbox.open_in_lane(subject)

@@ -45,6 +45,7 @@ class DaemonApi:
         """By the name that callers use."""
         return {
             "status": self._status,
+            "health": self._health,
             "errors": self._errors,
             "processes": self._processes,
             "startProcess": self._start_process,
@@ -53,6 +54,9 @@ class DaemonApi:
 
     async def _status(self, _params: dict[str, Any], _caller: Caller) -> object:
         return await self._views.status()
+
+    async def _health(self, _params: dict[str, Any], _caller: Caller) -> object:
+        return await self._views.health()
 
     async def _errors(self, params: dict[str, Any], _caller: Caller) -> object:
         p = msgspec.convert(params, Errors)

@@ -138,9 +138,21 @@ def status_facts(told: Mapping[str, Any], at: datetime) -> Facts:
         ),
     )
     yield "processes", str(told.get("processes") or 0)
+    yield "takes", _takes(told.get("daemon") or {})
     yield "trust", "" if told.get("trusted") else "none yet: a sender's name is believed"
     for alarm in told.get("alarms") or ():
         yield "alarm", str(alarm)
+
+
+def _takes(daemon: Mapping[str, Any]) -> str:
+    """Of its machine; what the system doesn't tell is left out."""
+    memory, cpu, threads = (daemon.get(key) for key in ("rssBytes", "cpuSeconds", "threads"))
+    parts = (
+        None if memory is None else f"{views.size(memory)} of memory",
+        None if cpu is None else f"{views.seconds(cpu)} of CPU time",
+        None if threads is None else f"{threads} threads",
+    )
+    return ", ".join(part for part in parts if part)
 
 
 def _counts(counts: Mapping[str, Any] | None) -> str:

@@ -122,3 +122,26 @@ async def test_without_a_daemon_every_verb_ends_with_5(town: Fleet) -> None:
         done = await nobody(*args)
         assert (done.status, done.out) == (5, b"")
         assert "steward node" in done.err
+
+
+async def test_the_daemon_tells_how_it_does(typed: Shell, town: Fleet) -> None:
+    await town.ends(await town.submit(town.command("ship1"), town.command("ship2")))
+    [waiting] = await town.submit(town.command("ship6"))
+    health = await town.ask("health")
+    this_hour = {name: sum(counts) for name, counts in health["throughput"].items()}
+    assert all(len(counts) == 60 for counts in health["throughput"].values())
+    assert this_hour["accepted"] >= 3
+    assert min(this_hour["ended"], this_hour["delivered"], this_hour["received"]) >= 2
+    assert health["queue"]["queued"] == 1
+    assert 0 <= health["ages"]["queued"] < 20
+    assert health["ages"]["running"] is None
+    assert all(0 < seconds < 5 for _, seconds in health["rtts"])
+    assert 1 <= len(health["rtts"]) <= 60
+    assert health["store"]["bytes"] >= health["store"]["walBytes"] > 0
+    assert {p["role"] for p in health["processes"]} > {"publisher", "subscriber"}
+    daemon = health["daemon"]
+    assert daemon["pid"] == town.nodes["central"].pid
+    assert (daemon["rssBytes"] > 10_000_000, daemon["threads"] > 1) == (True, True)
+    assert (daemon["cpuSeconds"] > 0, daemon["uptime"] > 0) == (True, True)
+    assert "of memory" in (await typed("status")).out.decode()
+    await town.ask("cancel", ids=[waiting])

@@ -30,6 +30,24 @@ def test_loads_tell_what_each_node_has_to_get(box: SqliteLedger) -> None:
     assert set(box.outbox.open_lanes()) == {EVENTS, COMMANDS, "ship2.EventACK.TextLogging"}
 
 
+def test_ages_are_those_of_the_oldest_message_in_each_state(box: SqliteLedger) -> None:
+    assert box.outbox.ages(at(0)) == dict.fromkeys(("queued", "sent", "delivered", "running"))
+    runs, ended, waits = message(COMMAND), message(COMMAND), message(COMMAND)
+    put(box, runs, ended, waits, wall=1)
+    settled(box, COMMANDS)
+    box.outbox.running(runs.id, SHIP, at(2).wall, at(2))
+    box.outbox.settle_result(ended.id, SHIP, {"state": "failed"}, at(3))
+    given_up, sent = message(), message()
+    put(box, given_up, wall=4)
+    put(box, sent, wall=5)
+    box.outbox.bind(None, EVENTS, "theirs", 256, 1 << 20)
+    box.outbox.give_up([given_up.id], State.EXPIRED, at(6))
+    put(box, message(to=OTHER), wall=7)
+    put(box, message(), wall=8)
+    box.tables.end()
+    assert box.outbox.ages(at(10)) == {"queued": 3, "sent": 5, "delivered": 9, "running": 9}
+
+
 def test_a_release_ends_hold_and_alarm_and_starts_the_attempts_anew(box: SqliteLedger) -> None:
     put(box, message())
     box.outbox.set_first_try(EVENTS, 1.0)

@@ -47,6 +47,7 @@ def a_day(box: SqliteLedger) -> None:
     outbox.take_notices(EVENTS, False, at(6))
     outbox.adopt(Peer(name=SHIP, instance="a"), "b", at(7))
     outbox.loads()
+    outbox.ages(at(7))
     outbox.open_lanes()
     outbox.clear([SHIP])
     inbox.accept([arrival(1, expires=1.0, deadline=1.0), arrival(2), arrival(0)], at(8))

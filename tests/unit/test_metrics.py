@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from steward import metrics as metrics_module
 from steward.errors import ConfigError
 from steward.frames import Entry, Frame, Receipt
+from steward.ledger import Touched
 from steward.message import MessageId
 from steward.metrics import Metrics, MetricsServer, Snapshot
 from steward.profiling import ProfileServer, collapsed, sample, top
@@ -142,8 +143,7 @@ async def test_counters_count(daemon: Daemon) -> None:
     metrics.frame_taken(frame(5), receipt(None))
     metrics.ended(Outcome("succeeded", 10.0, 11.0))
     metrics.ended(Outcome("expired"))
-    metrics.delivery_seconds.observe(0.3)
-    metrics.commit_batch.observe(3)
+    metrics.committed(Touched(units=3, delivered=[0.3], accepted=2, ended=1))
     samples = await scrape(daemon.server)
     assert samples["steward_frames_sent_total"] == 1
     assert samples["steward_delivery_attempts_total"] == 3
@@ -153,6 +153,8 @@ async def test_counters_count(daemon: Daemon) -> None:
     assert samples["steward_run_seconds_sum"] == 1
     assert samples["steward_delivery_seconds_bucket{le=0.5}"] == 1
     assert samples["steward_commit_batch_size_count"] == 1
+    this_minute = {name: counts[-1] for name, counts in metrics.throughput.last_hour().items()}
+    assert this_minute == {"accepted": 2, "delivered": 1, "ended": 1, "received": 4}
 
 
 async def test_a_snapshot_is_taken_on_the_loop_and_at_most_once_a_second(daemon: Daemon) -> None:
