@@ -22,6 +22,7 @@ from node.reception import Reception
 from node.runs import Runs
 from node.schedule import Slots
 from node.site import NodeSite
+from node.tails import Tails
 from node.views import NodeViews
 from steward.bus import Bus
 from steward.config import Settings
@@ -90,6 +91,7 @@ class Daemon:
         )
         site.wake = publishers.wake
         site.wake_soon = publishers.wake_soon
+        site.tails = tails = Tails(settings.node, bus, runs)
         site.roster = Roster(
             handoff,
             lambda lanes: loop.call_soon_threadsafe(publishers.wake, lanes),
@@ -108,8 +110,9 @@ class Daemon:
             site.not_taken, site.store_full, greeter.met,
         )  # fmt: skip
         settler = Settler(
-            store, bus, handoff, site.now, publishers, site.not_taken, site.store_full
-        )
+            store, bus, handoff, site.now, publishers, site.not_taken, site.store_full,
+            tails.nobody,
+        )  # fmt: skip
         subscribers = Subscribers(
             store, bus, handoff, supervisor, self._metrics, household, registry()
         )
@@ -165,6 +168,7 @@ class Daemon:
             "executor": executor.run,
             "greeter": greeter.run,
             "link": link.run,
+            "tails": tails.run,
             "journal": lambda _: journal.run(),
             "intake": lambda _: intake.run(),
             "housekeeping": Housekeeping(store, runs, settings.retention, site.now).run,

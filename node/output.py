@@ -6,9 +6,9 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -19,7 +19,12 @@ from steward.result import put_bytes
 
 IN_RESULT = 64 * 1024
 IN_CHUNK = 256 * 1024
+IN_NEWS = 8 * 1024
+_BEHIND = 16 * 1024
 _PIECE = 1 << 20
+
+
+Stream = Literal["stdout", "stderr"]
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -62,6 +67,14 @@ class Ending(NamedTuple):
     started: float
     ended: float
     result: dict[str, Any]
+
+
+class News(NamedTuple):
+    """A piece of an output that is being written; ``offset`` in bytes from its start."""
+
+    stream: Stream
+    offset: int
+    data: bytes
 
 
 class Kept(NamedTuple):
@@ -140,6 +153,23 @@ def read_chunk(folder: Path, stream: str, offset: int, limit: int) -> bytes:
         if record is not None and not _recorded(record, stream):
             return b""  # the program could not be started, so it has no output
         raise missing(folder) from None
+
+
+def read_news(folder: Path, told: Mapping[Stream, int], limit: int) -> list[News] | None:
+    """What a run that goes on has written beyond the bytes that were ``told``, of ``limit`` at
+    most: a piece of each output, further on if it writes faster than it is read. None if it has
+    ended."""
+    if (folder / "exit").exists():
+        return None
+    news: list[News] = []
+    for stream in get_args(Stream):
+        size = min(_size(folder / stream), limit)
+        offset = max(told.get(stream, 0), size - _BEHIND)
+        if offset < size:
+            with (folder / stream).open("rb") as file:
+                data = os.pread(file.fileno(), min(IN_NEWS, size - offset), offset)
+            news.append(News(stream, offset, data))
+    return [piece for piece in news if piece.data]
 
 
 def remove(runs: Path, keys: Iterable[str]) -> None:

@@ -17,9 +17,10 @@ from typing import Any, NewType
 import msgspec
 
 from node import output, spawn
-from node.output import Claim, Ending, Exit
+from node.output import Claim, Ending, Exit, News, Stream
 from node.runner_link import Ask, RunnerLink
 from steward.errors import NotPossible, RunnerError
+from steward.threads import in_thread
 
 RunKey = NewType("RunKey", str)
 
@@ -167,6 +168,11 @@ class Runs:
         """A piece of an output, at most 256 KiB; empty at its end, or so far. Raises NotPossible
         for a stream that there is not, UnknownId if nothing is left of the run."""
         return await asyncio.to_thread(output.read_chunk, self._runs / key, stream, offset, limit)
+
+    async def news(self, key: RunKey, told: Mapping[Stream, int]) -> list[News] | None:
+        """What its outputs have gained, see ``output.read_news``; None once it has ended. Raises
+        OSError."""
+        return await in_thread(output.read_news, self._runs / key, told, self._limit)
 
     async def folders(self) -> list[RunKey]:
         """Every run that has a folder here, whoever knows of it."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from node import presence
 from node.error_reports import ErrorReports
+from node.execution import key_of
 from node.methods import Event
 from node.outcomes import Started, tell
 from node.output import IN_CHUNK, IN_RESULT
 from node.presence import Roster
 from node.runs import RunKey, Runs
+from node.tails import Tails
 from steward import frames
 from steward.bus import Bus
 from steward.config import Settings
@@ -58,11 +61,13 @@ class NodeSite:
         self.wake: Callable[[Iterable[Subject]], None] = lambda lanes: None
         self.wake_soon: Callable[[Iterable[Subject]], None] = lambda lanes: None
         self.roster: Roster
+        self.tails: Tails
         self.intake: Callable[[], tuple[bool, str]]
         self._store = store
         self._bus = bus
         self._runs = runs
         self._supervisor = supervisor
+        self._loop = asyncio.get_running_loop()
 
     def now(self) -> Now:
         return self._store.clock.now()
@@ -91,6 +96,12 @@ class NodeSite:
     def on_hello(self, tables: Tables, event: Event) -> None:
         self.roster.heard(tables, event, self.now())
 
+    def watch_output(self, tables: Tables, id: MessageId, frm: NodeName) -> None:
+        """``frm`` watches what its command writes, if it runs. Called in the store's thread."""
+        command = tables.inbox.started(id, frm)
+        if command is not None:
+            self._loop.call_soon_threadsafe(self.tails.watch, frm, id, key_of(command))
+
     async def read_output(self, id: str, frm: str, stream: str, offset: int, limit: int) -> bytes:
         """A piece of what a command of ``frm`` wrote. Raises UnknownId, NotPossible."""
         key = await self._store.read(lambda t: t.inbox.run_key(MessageId(id), NodeName(frm)))
@@ -110,7 +121,8 @@ class NodeSite:
     # ---------------------------------------------------------------- telling others
 
     async def tell_running(self, command: Command, started: float) -> None:
-        await self.say(command.frm, "Running", Started(about=command.id, started=started))
+        facts = Started(about=command.id, started=started)
+        await self.say(command.frm, "Running", tell(facts))
 
     async def say_hello(self, to_all: bool, more: Collection[NodeName], goodbye: bool) -> None:
         """To central and ``more``, or to every peer that this node shares a stream with."""
@@ -123,9 +135,9 @@ class NodeSite:
         )  # fmt: skip
         names = (self.settings.central, *more, *(peers if to_all else ()))
         for name in dict.fromkeys(names):
-            await self.say(name, "SayHello", facts)
+            await self.say(name, "SayHello", tell(facts))
 
-    async def say(self, to: NodeName, method: str, facts: msgspec.Struct) -> None:
+    async def say(self, to: NodeName, method: str, data: Sequence[str]) -> None:
         """Publish a fact once, unstored: whoever misses it hears the next one."""
         letter = Notice(
             frm=self.name,
@@ -135,7 +147,7 @@ class NodeSite:
             subject=subject(to, Kind.EVENT_NACK, method),
             clock=self.now().wall,
             id=new_id(),
-            body=frames.raw(msgspec.json.encode(Body(data=tell(facts)))),
+            body=frames.raw(msgspec.json.encode(Body(data=tuple(data)))),
         )
         try:
             await self._bus.publish(letter.subject, frames.encode(letter))

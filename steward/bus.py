@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import re
 import time
 from collections.abc import Callable, Sequence
 from secrets import token_hex
@@ -21,17 +20,15 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from steward.errors import BusError, ConfigError
+from steward.interest import Interests
 from steward.link import LAN, Endpoint, Link, LinkSettings
 from steward.loopback import PREFIX as LOOPBACK
 from steward.loopback import Loopback
 from steward.mailbox import Incoming, Mailbox, NoResponders
-from steward.subjects import NodeName, everything_for, inbox_prefix
+from steward.subjects import NodeName, everything_for, inbox, inboxes, is_subject
 
 log = logging.getLogger(__name__)
 
-_SUBJECT: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
-_LONGEST_SUBJECT: Final = 400
-"""Subject, reply and sizes have to fit a control line, which has 1,024 bytes on old brokers."""
 _ROOM: Final = 1024 * 1024
 """Bytes that may wait in this process before a publish waits too."""
 _FAREWELL: Final = 1.0
@@ -47,21 +44,11 @@ class Mark(NamedTuple):
     position: int
 
 
-def is_inbox_of(reply: str, sender: NodeName) -> bool:
-    """Whether ``reply`` lies under the sender's own inbox prefix. No other is ever answered: a
-    stranger could make this node publish where only this node may."""
-    return (
-        reply.startswith(inbox_prefix(sender) + ".")
-        and len(reply) <= _LONGEST_SUBJECT
-        and _SUBJECT.fullmatch(reply) is not None
-    )
-
-
 class Bus:
     """One node's link to the broker, made again for ever while ``run`` runs.
 
     ``incoming`` gets what is published on ``<node>.*.*``, ``replies`` what comes to the node's
-    inbox. Addresses are tried in turn.
+    inboxes. Addresses are tried in turn.
     """
 
     def __init__(
@@ -94,8 +81,12 @@ class Bus:
         self.reconnects = 0
         self.last_error = ""
         self._everything = everything_for(node)
-        self._inbox = f"{inbox_prefix(node)}.{start or token_hex(4)}"
-        self._loopback = Loopback(node, self._inbox)
+        self._inboxes = inboxes(node)
+        self.inbox = inbox(node, start or token_hex(4))
+        """Where answers to this start of the daemon go."""
+        self._loopback = Loopback(node, self.inbox)
+        self.interests = Interests()
+        """What this node listens to for a while, beside its own subject and inboxes."""
         self.round_trips = self._loopback.round_trips
         self._listeners: list[Callable[[bool], None]] = []
         self._client: Client | None = None
@@ -120,8 +111,8 @@ class Bus:
             most = min(self.settings.retry_most, self.settings.retry_first * 2.0 ** min(tries, 16))
             await asyncio.sleep(random.uniform(self.settings.retry_first, most))
 
-    async def publish(self, to: str, payload: bytes, reply: bool = False) -> bool:
-        """Hand one message to the link; ``reply``: with this node's inbox to answer to.
+    async def publish(self, to: str, payload: bytes, reply: str = "") -> bool:
+        """Hand one message to the link; ``reply``: one of this node's inboxes to answer to.
 
         True: it is on its way, no more is known. False: there is no link, or it took nothing for
         ``settings.publish`` seconds; the message is gone. Raises BusError for a payload or subject
@@ -130,7 +121,7 @@ class Bus:
         client, link = self._client, self._link
         if client is None or link is None:
             return False
-        if len(to) > _LONGEST_SUBJECT or not _SUBJECT.fullmatch(to):
+        if not is_subject(to):
             raise BusError(f"{to[:80]!r} cannot be published on")
         if len(payload) > client.max_payload:
             raise BusError(
@@ -141,7 +132,7 @@ class Bus:
         if not await _settle(client, link, _ROOM, self.settings.publish):
             return False
         try:
-            await client.publish(to, payload, self._inbox if reply else "")
+            await client.publish(to, payload, reply)
         except (NatsError, OSError):
             return False
         return True
@@ -174,6 +165,7 @@ class Bus:
                 link.reset()
         finally:
             self._client = self._link = None
+            self.interests.lost()
             if self.connected:
                 self._change(False)
             if link:
@@ -192,8 +184,9 @@ class Bus:
             skip_subject_validation=True,
         )
         await client.subscribe(self._everything, cb=self._on_message)
-        await client.subscribe(f"{inbox_prefix(self.node)}.>", cb=self._on_reply)
+        await client.subscribe(self._inboxes, cb=self._on_reply)
         self.rtt = await self._loopback.prove(client, link, self.settings.patience)
+        await self.interests.renew(client)
         self._up(client, link)
         while True:
             await asyncio.wait({link.lost}, timeout=self.settings.ping)
@@ -207,10 +200,11 @@ class Bus:
 
     async def _on_reply(self, msg: Msg) -> None:
         if msg.headers and msg.headers.get("Status") == "503" and not msg.data:
-            self.replies.offer(NoResponders(msg.headers.get("Nats-Subject", "")))
+            subject = msg.headers.get("Nats-Subject", "")
+            self.replies.offer(NoResponders(subject, msg.subject))
         elif msg.data == self._loopback.token:
             self._loopback.returned(msg.subject, msg.data)
-        elif msg.data.startswith(LOOPBACK) and msg.subject != self._inbox:
+        elif msg.data.startswith(LOOPBACK) and msg.subject != self.inbox:
             text = f"another node is called {self.node} and uses the same broker"
             self._tell(text, f"{text}: rename one of the two")
         else:
@@ -219,7 +213,7 @@ class Bus:
     async def _on_error(self, error: Exception) -> None:
         """The client's listener for errors. It never raises: that would end the client's reader."""
         text = str(error)
-        mine = (self._everything, self._loopback.subject, inbox_prefix(self.node))
+        mine = (self._everything, self._loopback.subject, self._inboxes, self.inbox)
         if "permissions violation" in text:  # the client gives all of it in lower case
             if any(name.lower() in text for name in mine):
                 self._loopback.refused(text)

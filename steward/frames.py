@@ -6,7 +6,7 @@ empty until there are keys; it will cover version, type, subject and the body's 
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -99,8 +99,19 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     body: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-Letter = Frame | Receipt | Notice
-_TYPES: Final = {"frame": Frame, "receipt": Receipt, "notice": Notice}
+class Output(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"frm": "from"}):
+    """What a running command writes, while its sender follows it. Best effort: gaps show in
+    ``offset``, bytes from the start of the stream."""
+
+    frm: NodeName
+    id: AnId
+    stream: Literal["stdout", "stderr"]
+    offset: Count
+    data: Annotated[bytes, Meta(max_length=64 * 1024)]
+
+
+Letter = Frame | Receipt | Notice | Output
+_TYPES: Final = {"frame": Frame, "receipt": Receipt, "notice": Notice, "output": Output}
 _NAMES: Final = {cls: name for name, cls in _TYPES.items()}
 
 

@@ -115,6 +115,11 @@ class Commands:
         """Whatever was started and has not ended, in the order of acceptance."""
         return self._commands("stage = 'started' ORDER BY n")
 
+    def started(self, id: MessageId, frm: NodeName) -> Command | None:
+        """A command of ``frm`` that was started and has not ended."""
+        found = self._commands("stage = 'started' AND id = ? AND frm = ? ORDER BY n", id, frm)
+        return found[-1] if found else None
+
     def running_now(self) -> int:
         """How many these are."""
         sql = "SELECT count(*) FROM command WHERE stage = 'started'"

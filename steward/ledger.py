@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from steward.message import Kind, State
 from steward.subjects import NodeName, Subject
 
-HIDDEN = frozenset({"Result", "Cancel", "ErrorLog", "Running", "SayHello"})
+HIDDEN = frozenset({"Result", "Cancel", "ErrorLog", "Running", "SayHello", "WatchOutput", "Ping"})
 """The machinery's own methods: not listed and not journaled unless somebody asks for them."""
 
 GAVE_UP: Mapping[State, str] = {

@@ -19,9 +19,11 @@ class Incoming(NamedTuple):
 
 class NoResponders(NamedTuple):
     """The broker knows nobody who listens on ``subject`` (empty: an old broker, which does not say
-    where). It is information: the node is not connected now. It proves nothing."""
+    where), as was asked with ``reply``. It is information: the node is not connected now. It
+    proves nothing."""
 
     subject: str
+    reply: str
 
 
 class Mailbox(asyncio.Queue[T], Generic[T]):

@@ -178,7 +178,7 @@ class Publisher:
             frame = self._handoff.sender.shorten(frame)
             payload = frames.encode(frame)
         try:
-            if await self._bus.publish(frame.subject, payload, reply=True):
+            if await self._bus.publish(frame.subject, payload, self._bus.inbox):
                 self._last = self._bus.mark()
                 self._metrics.frame_sent(len(frame.messages))
         except BusError as error:

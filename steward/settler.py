@@ -31,6 +31,7 @@ class Settler:
         publishers: Publishers,
         not_taken: Callable[[Incoming, FrameError], None],
         store_full: Callable[[StoreFull], None],
+        nobody: Callable[[NoResponders], None],
     ) -> None:
         self._store = store
         self._bus = bus
@@ -39,6 +40,7 @@ class Settler:
         self._publishers = publishers
         self._not_taken = not_taken
         self._store_full = store_full
+        self._nobody = nobody
 
     async def run(self, process: Process) -> None:
         while True:
@@ -50,6 +52,7 @@ class Settler:
 
     async def _settle(self, process: Process, arrived: Incoming | NoResponders) -> None:
         if isinstance(arrived, NoResponders):
+            self._nobody(arrived)
             return
         try:
             receipt = frames.decode(arrived.payload)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import NamedTuple, NewType
 
@@ -10,7 +11,11 @@ from steward.errors import InvalidMessage
 NodeName = NewType("NodeName", str)
 Subject = NewType("Subject", str)
 
+LONGEST = 400
+"""Subject, reply and sizes have to fit a control line, which has 1,024 bytes on old brokers."""
+
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
+_SUBJECT = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
 def node_name(text: str) -> NodeName:
@@ -52,3 +57,35 @@ def everything_for(node: NodeName) -> str:
 def inbox_prefix(node: NodeName) -> str:
     """Under which a node's own reply subjects lie; nobody else's reply is ever answered."""
     return f"_INBOX.{node}"
+
+
+def inbox(node: NodeName, token: str) -> str:
+    """One reply subject of a node."""
+    return f"{inbox_prefix(node)}.{token}"
+
+
+def inboxes(node: NodeName) -> str:
+    """All of these; ``output`` is none of them, so that the broker knows of it only while somebody
+    watches."""
+    return f"{inbox_prefix(node)}.*"
+
+
+def output(follower: NodeName, token: str) -> str:
+    """Where the output of a command that runs goes, while its sender follows it."""
+    return f"{inbox_prefix(follower)}.output.{token}"
+
+
+def token_of(id: str) -> str:
+    """One token of a subject for a message id, whatever that holds and however long it is."""
+    return hashlib.blake2b(id.encode(), digest_size=16).hexdigest()
+
+
+def is_subject(text: str) -> bool:
+    """Whether it may be published on: no wildcard, and nothing that ends a connection."""
+    return len(text) <= LONGEST and _SUBJECT.fullmatch(text) is not None
+
+
+def is_inbox_of(reply: str, sender: NodeName) -> bool:
+    """Whether ``reply`` lies under the sender's own inbox prefix. No other is ever answered: a
+    stranger could make this node publish where only this node may."""
+    return reply.startswith(inbox_prefix(sender) + ".") and is_subject(reply)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 
 from steward import frames, subjects
-from steward.bus import Bus, is_inbox_of
+from steward.bus import Bus
 from steward.errors import FrameError, StewardError, StoreFull
 from steward.frames import Frame, Notice, Receipt, Verdict
 from steward.handoff import Handoff
@@ -17,7 +17,7 @@ from steward.mailbox import Incoming, Mailbox, each
 from steward.message import Kind
 from steward.metrics import Metrics
 from steward.store import Store, Tables
-from steward.subjects import NodeName, Subject
+from steward.subjects import NodeName, Subject, is_inbox_of
 from steward.supervisor import Process, ProcessState, Supervisor
 
 log = logging.getLogger(__name__)
@@ -150,8 +150,8 @@ class Subscribers:
     def _letter(self, arrived: Incoming) -> Frame | Notice:
         """Raises FrameError unless it is addressed to me, on the subject that it names."""
         letter = frames.decode(arrived.payload)
-        if isinstance(letter, Receipt):
-            raise FrameError("a receipt came on a method's subject")
+        if not isinstance(letter, Frame | Notice):
+            raise FrameError("what came on a method's subject is for an inbox")
         if letter.to != self._bus.node or letter.subject != arrived.subject:
             raise FrameError(f"it says that it is for {letter.to} on {letter.subject[:80]}")
         return letter

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 from steward.errors import Refused
 from steward.handoff.state import Arrival, Now
-from steward.message import Body, Kind
+from steward.message import Body, Kind, MessageId
 from steward.store import Tables
 from steward.subjects import NodeName
 
@@ -46,6 +46,8 @@ class Site(Protocol):
     def start_process(self, name: str) -> None: ...
 
     def on_hello(self, tables: Tables, event: Event) -> None: ...
+
+    def watch_output(self, tables: Tables, id: MessageId, frm: NodeName) -> None: ...
 
     async def read_output(
         self, id: str, frm: str, stream: str, offset: int, limit: int

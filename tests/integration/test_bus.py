@@ -11,11 +11,11 @@ from typing import Protocol
 import pytest
 
 from node.broker import Broker
-from steward.bus import Bus, is_inbox_of
+from steward.bus import Bus
 from steward.errors import BusError, ConfigError
 from steward.link import LAN, SLOW, Endpoint
 from steward.mailbox import Incoming, Mailbox, NoResponders
-from steward.subjects import NodeName
+from steward.subjects import NodeName, is_inbox_of, output
 from tests.conftest import WaitFor
 
 SHIP, CENTRAL = NodeName("ship1"), NodeName("central")
@@ -54,7 +54,7 @@ async def test_several_buses_in_one_process_exchange_messages_and_replies(
     broker: Broker, connect: Connect
 ) -> None:
     ship, central = await connect(SHIP, broker.address), await connect(CENTRAL, broker.address)
-    assert await central.publish("ship1.CommandACK.ShellCommand", b"frame", reply=True)
+    assert await central.publish("ship1.CommandACK.ShellCommand", b"frame", central.inbox)
     got = await asyncio.wait_for(ship.incoming.get(), 5)
     assert got == Incoming("ship1.CommandACK.ShellCommand", "_INBOX.central.s1", b"frame")
     assert is_inbox_of(got.reply, CENTRAL)
@@ -89,16 +89,50 @@ async def test_no_responders_is_information_and_comes_at_once(
     broker: Broker, connect: Connect
 ) -> None:
     central = await connect(CENTRAL, broker.address)
-    assert await central.publish("ship9.CommandACK.ShellCommand", b"frame", reply=True)
+    assert await central.publish("ship9.CommandACK.ShellCommand", b"frame", central.inbox)
     notice = await asyncio.wait_for(central.replies.get(), 5)
-    assert notice == NoResponders("ship9.CommandACK.ShellCommand")
+    assert notice == NoResponders("ship9.CommandACK.ShellCommand", "_INBOX.central.s1")
+
+
+async def test_nobody_listens_unless_somebody_is_interested_on_this_connection_or_the_next(
+    broker: Broker, connect: Connect, wait_for: WaitFor
+) -> None:
+    ship, central = await connect(SHIP, broker.address), await connect(CENTRAL, broker.address)
+    subject, reply, heard = output(CENTRAL, "t"), "_INBOX.ship1.t", list[Incoming]()
+
+    async def nobody() -> bool:
+        while not ship.replies.empty():
+            ship.replies.get_nowait()
+        assert await ship.publish(subject, b"x", reply)
+        try:
+            async with asyncio.timeout(0.2):
+                return await ship.replies.get() == NoResponders(subject, reply)
+        except TimeoutError:
+            return False
+
+    assert await nobody()
+    await central.interests.add(subject, heard.append)
+
+    async def somebody() -> bool:
+        return not await nobody()
+
+    await wait_for(somebody)
+    assert heard[-1] == Incoming(subject, reply, b"x")
+    await broker.restart()
+    await wait_for(lambda: central.connected and ship.connected, 30)
+    heard.clear()
+    await wait_for(somebody)
+    assert heard[-1] == Incoming(subject, reply, b"x")
+    await central.interests.drop(subject)
+    await wait_for(nobody)
+    assert central.replies.empty()
 
 
 async def test_a_payload_above_max_payload_is_refused_here_and_the_link_stays_up(
     broker: Broker, connect: Connect
 ) -> None:
     ship = await connect(SHIP, broker.address)
-    assert await ship.publish("ship1.EventACK.X", bytes(1024 * 1024), reply=True)
+    assert await ship.publish("ship1.EventACK.X", bytes(1024 * 1024), ship.inbox)
     with pytest.raises(BusError, match="max_payload"):
         await ship.publish("ship1.EventACK.X", bytes(1024 * 1024 + 1))
     assert len((await asyncio.wait_for(ship.incoming.get(), 5)).payload) == 1024 * 1024
@@ -197,7 +231,7 @@ async def test_a_publish_costs_at_most_60_microseconds_of_python(
     for _ in range(5):
         started = time.process_time()
         for _ in range(1000):
-            await ship.publish("central.EventACK.ErrorLog", payload, reply=True)
+            await ship.publish("central.EventACK.ErrorLog", payload, ship.inbox)
         best = min(best, (time.process_time() - started) / 1000)
         await asyncio.sleep(0)
     assert best <= 60e-6

@@ -1,0 +1,123 @@
+"""The output of commands that run, told to whoever asked for them, while they watch it.
+
+Best effort: nothing of it is stored, whatever the link or the reader cannot take is left out, and
+the result stays the truth. A watcher has to say again and again that it watches; and each piece is
+published as a question, so that the broker says at once that nobody listens any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import Final
+
+from node.output import News, Stream
+from node.runs import RunKey, Runs
+from steward import frames, subjects
+from steward.bus import Bus
+from steward.errors import BusError
+from steward.frames import Output
+from steward.mailbox import NoResponders
+from steward.message import MessageId
+from steward.subjects import NodeName
+from steward.supervisor import Process, ProcessState
+
+log = logging.getLogger(__name__)
+
+LAPSE: Final = 30.0
+"""Seconds after which nobody watches who has not said so again."""
+MOST: Final = 16
+"""Runs watched at a time; who wants more is not heard."""
+TICK: Final = 0.25
+"""Seconds between two pieces of one output."""
+
+
+@dataclass
+class Tail:
+    """One run that is watched, and how far each of its outputs has been told."""
+
+    follower: NodeName
+    id: MessageId
+    key: RunKey
+    until: float
+    told: dict[Stream, int] = field(default_factory=dict)
+
+
+class Tails:
+    """All of them; one process, which sleeps while nobody watches."""
+
+    def __init__(self, node: NodeName, bus: Bus, runs: Runs) -> None:
+        self._node = node
+        self._bus = bus
+        self._runs = runs
+        self._tails: dict[str, Tail] = {}
+        """By the inbox to which the broker says that nobody listens."""
+        self._mark = bus.mark()
+        self._wake = asyncio.Event()
+
+    def watch(self, follower: NodeName, id: MessageId, key: RunKey) -> None:
+        """``follower`` watches a command of its own now, and for the next ``LAPSE`` seconds."""
+        until = asyncio.get_running_loop().time() + LAPSE
+        reply = subjects.inbox(self._node, subjects.token_of(f"{follower}.{id}"))
+        if reply in self._tails:
+            self._tails[reply].until = until
+        elif len(self._tails) < MOST:
+            self._tails[reply] = Tail(follower, id, key, until)
+            self._wake.set()
+        else:
+            log.warning("%s does not see %s: %d commands are watched here", follower, id, MOST)
+
+    def nobody(self, told: NoResponders) -> None:
+        """The broker says that nobody listened to what was published with that reply."""
+        self._tails.pop(told.reply, None)
+
+    async def run(self, process: Process) -> None:
+        while True:
+            process.enter(ProcessState.WAITING)
+            await self._wake.wait()
+            self._wake.clear()
+            process.enter(ProcessState.RUNNING)
+            while self._tails:
+                await self._turn()
+                await asyncio.sleep(TICK)
+
+    async def _turn(self) -> None:
+        """A piece of each output that has news, as long as the link takes them at once: what waits
+        in this machine would delay what matters."""
+        now = asyncio.get_running_loop().time()
+        for reply, tail in list(self._tails.items()):
+            if tail.until < now:
+                self._tails.pop(reply, None)
+            elif self._bus.connected and self._bus.has_left(self._mark):
+                if self._tails.pop(reply, None) is None:
+                    continue  # Nobody has listened since this turn began.
+                news = await self._news(tail)
+                if news is not None:
+                    # At the end of the line: a slow link serves them by turns.
+                    self._tails[reply] = tail
+                for piece in news or ():
+                    await self._tell(tail, piece, reply)
+
+    async def _news(self, tail: Tail) -> list[News] | None:
+        try:
+            return await self._runs.news(tail.key, tail.told)
+        except OSError as error:  # Its files went with the folder, or cannot be read.
+            log.debug("the output of %s is not told: %s", tail.id, error)
+            return None
+
+    async def _tell(self, tail: Tail, piece: News, reply: str) -> None:
+        letter = Output(
+            frm=self._node,
+            id=tail.id,
+            stream=piece.stream,
+            offset=piece.offset,
+            data=piece.data,
+        )
+        to = subjects.output(tail.follower, subjects.token_of(tail.id))
+        try:
+            if await self._bus.publish(to, frames.encode(letter), reply):
+                tail.told[piece.stream] = piece.offset + len(piece.data)
+                self._mark = self._bus.mark()
+        except BusError as error:
+            log.debug("%s", error)
