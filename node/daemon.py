@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from random import Random
 from secrets import token_hex
 
-from node.api import DaemonApi, MessageApi, NodeApi
+from node.api import DaemonApi, JobApi, MessageApi, NodeApi
 from node.error_reports import OWN_WINDOW, WINDOW, ErrorReports
 from node.executor import Executor
 from node.file_intake import FileIntake
@@ -142,6 +142,7 @@ class Daemon:
             handlers |= api.handlers()
         link = _Link(store, handoff, publishers, greeter, views, server)
         bus.listen(link.changed)
+            JobApi(store),
 
         def changed(touched: Touched) -> None:
             server.changed(touched)

@@ -174,7 +174,7 @@ class Care(Intake):
         surplus = sum(self._tallies().values()) - keep
         before = now.wall - keep_seconds
         rows = self.con.execute(
-            "SELECT m.n, m.lane, state FROM message m LEFT JOIN out_stream s ON s.key = m.stream"
+            "SELECT m.n, m.lane, state, job FROM message m LEFT JOIN out_stream s ON s.key = m.stream"
             " WHERE m.n IN (SELECT n FROM message ORDER BY n LIMIT ?"
             "  + (SELECT count(*) FROM message WHERE confirmed = 0))"
             " AND confirmed = 1 AND (s.key IS NULL OR seq <= base)"
@@ -186,5 +186,9 @@ class Care(Intake):
             self.con.executemany(f"DELETE FROM {table} WHERE n = ?", [(n,) for n, _, _ in rows])
         for _, lane, state in rows:
             self._move(self.lane_at(lane), state, None)
+        self.con.executemany(
+            "DELETE FROM job WHERE job = ?1 AND NOT EXISTS (SELECT 1 FROM message WHERE job = ?1)",
+            [(job,) for job in {job for *_, job in rows} if job is not None],
+        )
         self.con.execute("DELETE FROM orphan WHERE received_at < ?", (before,))
         return len(rows)

@@ -42,8 +42,14 @@ def position(cursor: str | None, sort: str) -> int:
     """Where a page begins. Raises UsageError for a cursor or an order that there is not."""
     if sort not in ("accepted", "-accepted"):
         raise UsageError(f"cannot sort by {sort!r}", "accepted or -accepted")
+    return 0 if cursor is None and sort == "accepted" else numbered(cursor)
+
+
+def numbered(cursor: str | None) -> int:
+    """The number that a cursor stands for; beyond all of them if there is none. Raises UsageError
+    for one that is no cursor."""
     if cursor is None:
-        return 0 if sort == "accepted" else _BEYOND
+        return _BEYOND
     if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
         raise UsageError(f"{cursor!r} is not a cursor", "use the one that came with the last page")
     return int(cursor)

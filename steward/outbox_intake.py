@@ -147,6 +147,12 @@ class Intake(Lanes):
         self.con.executemany(_NEW + _ROW, rows[together:])
         bodies = [(n, m.body()) for n, (_, m, _) in enumerate(new, first)]
         self.con.executemany("INSERT INTO body VALUES (?, ?)", bodies)
+        jobs: dict[str, int] = {}
+        for n, (lane, m, _) in enumerate(new, first):
+            if m.job is not None and not lane.hidden:
+                jobs.setdefault(m.job, n)
+        for job, n in jobs.items():
+            self.con.execute("INSERT OR IGNORE INTO job VALUES (?, ?)", (n, job))
         self.shared.touched.messages.update(m.id for _, m, _ in new)
 
     def _digests(self, ids: Sequence[MessageId]) -> dict[MessageId, bytes]:

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from steward.errors import UsageError
 from steward.handoff.state import Now
 from steward.ledger import Shared
 from steward.message import MessageId
+from steward.outbox_choice import numbered
 from steward.outbox_queries import rfc3339
 from steward.records_journal import JournalRecords
 from steward.subjects import NodeName
@@ -61,11 +61,12 @@ class Records(JournalRecords):
         history = [who for who in self.identities(name) if who != speaking]
         identities = msgspec.json.encode([*history, speaking][-_MOST_IDENTITIES:]).decode()
         said = (store, start, identities, msgspec.json.encode(hello))
+        presence = (getattr(hello, "interval", 15.0), getattr(hello, "goodbye", False))
         self.con.execute(
-            "INSERT INTO roster VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name) DO"
-            " UPDATE SET last_seen = ?2, heard = ?3, store = ?4, start = ?5, identities = ?6,"
-            " hello = ?7",
-            (name, now.wall, now.steady, *said),
+            "INSERT INTO roster VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (name)"
+            " DO UPDATE SET last_seen = ?2, heard = ?3, store = ?4, start = ?5, identities = ?6,"
+            " hello = ?7, interval = ?8, goodbye = ?9",
+            (name, now.wall, now.steady, *said, *presence),
         )
         self.shared.touched.nodes.add(name)
 
@@ -169,9 +170,7 @@ class Records(JournalRecords):
 
         Raises UsageError for a cursor that is none.
         """
-        if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
-            raise UsageError(f"{cursor!r} is not a cursor", "use the one of the last page")
-        terms, args = ["n < ?"], [2**62 if cursor is None else int(cursor)]
+        terms, args = ["n < ?"], [numbered(cursor)]
         wanted: list[tuple[str, Any]] = [("node = ?", node), ("level = ?", level)]
         if text is not None:
             wanted.append(("instr(lower(text || ' ' || code || ' ' || hint), ?)", text.lower()))

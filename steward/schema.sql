@@ -88,12 +88,16 @@ CREATE INDEX message_cancel   ON message (about) WHERE about IS NOT NULL AND con
 -- For the lists that people look at.
 CREATE INDEX message_lane     ON message (lane, n);
 CREATE INDEX message_open     ON message (n) WHERE confirmed = 0;
-CREATE INDEX message_ill      ON message (n) WHERE ill = 1;
+CREATE INDEX message_ill      ON message (state, n) WHERE ill = 1;
 CREATE INDEX message_job      ON message (job, n) WHERE job IS NOT NULL;
 
 -- Apart from its message: a state that changes must not rewrite half a megabyte.
 CREATE TABLE body (n INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE outcome (n INTEGER PRIMARY KEY, outcome BLOB NOT NULL);
+
+-- Messages that were submitted together, in the order in which the first was accepted. Those of the
+-- machinery alone have no row.
+CREATE TABLE job (n INTEGER PRIMARY KEY, job TEXT NOT NULL UNIQUE);
 
 -- How many messages of a lane are in a state: totals without counting.
 CREATE TABLE tally (
@@ -189,7 +193,9 @@ CREATE TABLE roster (
     store      TEXT NOT NULL,
     start      TEXT NOT NULL,
     identities TEXT NOT NULL,            -- JSON: (store id, machine id) that had the name, the latest last
-    hello      BLOB NOT NULL             -- JSON: what it last said of itself
+    hello      BLOB NOT NULL,            -- JSON: what it last said of itself
+    interval   REAL NOT NULL DEFAULT 15, -- of that, what tells silence from absence: its seconds
+    goodbye    INTEGER NOT NULL DEFAULT 0 --          between two hellos, and whether it has left
 ) WITHOUT ROWID;
 
 CREATE TABLE error (
@@ -206,6 +212,8 @@ CREATE TABLE error (
 );
 CREATE INDEX error_repeat ON error (node, code, last_at);
 CREATE INDEX error_last   ON error (last_at);
+CREATE INDEX error_node   ON error (node, last_at);
+CREATE INDEX error_level  ON error (level);
 
 -- Files that events append to: what lies beyond the offset was never committed.
 CREATE TABLE append_file (path TEXT PRIMARY KEY, offset INTEGER NOT NULL) WITHOUT ROWID;

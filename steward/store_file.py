@@ -14,7 +14,7 @@ from pathlib import Path
 from steward.errors import StateFolderInUse, StoreDamaged
 from steward.subjects import NodeName
 
-VERSION = 1
+VERSION = 2
 """Of the schema, in the file's ``user_version``."""
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -51,16 +51,18 @@ def connect_writer(path: Path, node: NodeName) -> sqlite3.Connection:
         # What a savepoint may have to restore goes into a temporary file otherwise.
         con.execute("PRAGMA temp_store = MEMORY")
         (version,) = con.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            _create(con, node)
-        elif version != VERSION:
+        if version > VERSION:
             raise StoreDamaged(
                 f"{path} has the format {version}, this Steward knows {VERSION}",
                 "start the Steward that wrote it, or move the file away",
             )
+        if version == 0:
+            _create(con, node)
         (found,) = con.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             raise _damage(found)
+        if version:
+            _upgrade(con, version)
         (owner,) = con.execute("SELECT node FROM meta").fetchone()
         if owner != node:
             raise StateFolderInUse(
@@ -113,14 +115,24 @@ def sync_folder(folder: Path) -> None:
 
 
 def _create(con: sqlite3.Connection, node: NodeName) -> None:
-    schema = importlib.resources.files("steward").joinpath("schema.sql").read_text()
-    con.executescript(f"BEGIN IMMEDIATE; {schema}")
+    con.executescript(f"BEGIN IMMEDIATE; {_sql('schema.sql')}")
     con.execute(
         "INSERT INTO meta (one, store_id, node, steady, wall) VALUES (1, ?, ?, 0.0, 0.0)",
         (secrets.token_hex(8), node),
     )
     con.execute(f"PRAGMA user_version = {VERSION}")
     con.execute("COMMIT")
+
+
+def _upgrade(con: sqlite3.Connection, version: int) -> None:
+    """To this format, one after the other: each as a whole, or not at all."""
+    for wanted in range(version + 1, VERSION + 1):
+        script = _sql(f"schema_{wanted}.sql")
+        con.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {wanted}; COMMIT")
+
+
+def _sql(name: str) -> str:
+    return importlib.resources.files("steward").joinpath(name).read_text(encoding="utf-8")
 
 
 def _damage(found: str) -> sqlite3.DatabaseError:

@@ -10,6 +10,7 @@ from steward.handoff.state import Now
 from steward.inbox import Inbox
 from steward.ledger import Shared, Touched
 from steward.outbox import Outbox
+from steward.outbox_jobs import Jobs
 from steward.outbox_queries import History
 from steward.records import Records
 
@@ -35,6 +36,7 @@ class Tables:
         self.identity = shared.identity
         self.outbox = Outbox(shared)
         self.history = History(shared)
+        self.jobs = Jobs(shared)
         self.inbox = Inbox(shared)
         self.records = Records(shared)
 

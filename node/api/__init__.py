@@ -1,7 +1,8 @@
-"""What the control socket offers, in three parts; the README's appendix is its reference."""
+"""What the control socket offers, in parts; the README's appendix is its reference."""
 
 from node.api.daemon import DaemonApi
+from node.api.jobs import JobApi
 from node.api.messages import MessageApi
 from node.api.nodes import NodeApi
 
-__all__ = ["DaemonApi", "MessageApi", "NodeApi"]
+__all__ = ["DaemonApi", "JobApi", "MessageApi", "NodeApi"]

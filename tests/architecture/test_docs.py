@@ -10,7 +10,7 @@ from unittest.mock import MagicMock
 import click
 import pytest
 
-from node.api import DaemonApi, MessageApi, NodeApi
+from node.api import DaemonApi, JobApi, MessageApi, NodeApi
 from node.methods import registry
 from steward.cli import INTERRUPTED
 from steward.cli.exits import FAILED, INCOMPLETE, NOTHING, OK, REFUSED
@@ -98,7 +98,7 @@ def test_every_field_kind_and_method_of_a_message_is_told_of() -> None:
 
 
 def test_every_method_of_the_control_socket_is_told_of() -> None:
-    apis = (MessageApi, NodeApi, DaemonApi)
+    apis = (MessageApi, JobApi, NodeApi, DaemonApi)
     told_of([*(name for api in apis for name in api.handlers(MagicMock())), "watch"])
 
 
