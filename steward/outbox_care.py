@@ -183,8 +183,8 @@ class Care(Intake):
             (most, before, surplus, min(most, surplus) if surplus > 0 else most),
         ).fetchall()
         for table in ("message", "body", "outcome"):
-            self.con.executemany(f"DELETE FROM {table} WHERE n = ?", [(n,) for n, _, _ in rows])
-        for _, lane, state in rows:
+            self.con.executemany(f"DELETE FROM {table} WHERE n = ?", [(n,) for n, *_ in rows])
+        for _, lane, state, _ in rows:
             self._move(self.lane_at(lane), state, None)
         self.con.executemany(
             "DELETE FROM job WHERE job = ?1 AND NOT EXISTS (SELECT 1 FROM message WHERE job = ?1)",
