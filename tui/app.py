@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from functools import partial
 from typing import ClassVar
@@ -38,6 +39,10 @@ PLACES: dict[str, type[Page]] = {
     "errors": ErrorsPage,
 }
 WIDE = 120
+GAP = 0.25
+"""Seconds between two repaints for what was heard: at most four a second."""
+TICK = 1.0
+"""Seconds after which the ages on the screen are wrong."""
 
 
 class Console(App[None]):
@@ -60,7 +65,7 @@ class Console(App[None]):
         super().__init__()
         link = Link(connect, self.post_message)
         self.desk = Desk(Board(), link, clock or Clock(), read_only=read_only, socket=socket)
-        self._drawing = False
+        self._drawing, self._drawn = False, 0.0
         self._came_from = "nodes"
         for theme in THEMES:
             self.register_theme(theme)
@@ -71,7 +76,7 @@ class Console(App[None]):
             self.add_mode(place, partial(page, self.desk))
         self.switch_mode("nodes")
         _: Worker[None] = self.run_worker(self.desk.link.run, name="link", group="link")
-        self.set_interval(1.0, self.draw)
+        self.set_interval(TICK, self.tick)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Textual's: none but ours."""
@@ -84,13 +89,18 @@ class Console(App[None]):
         self.desk.board.fold(event)
         if self.desk.board.declined != before:
             toast(self, self.desk.board.declined, bad=True)
-        if not self._drawing:
+        if event.draws and not self._drawing:
             self._drawing = True
-            self.call_later(self.draw)
+            self.set_timer(max(0.001, self._drawn + GAP - time.monotonic()), self.draw)
+
+    def tick(self) -> None:
+        """Ages grow also when nothing is heard."""
+        if time.monotonic() - self._drawn > TICK * 0.9:
+            self.draw()
 
     def draw(self) -> None:
         """Bring the screen in front up to date."""
-        self._drawing = False
+        self._drawing, self._drawn = False, time.monotonic()
         page = next((s for s in reversed(self.screen_stack) if isinstance(s, Page)), None)
         if page is not None:
             page.repaint()

@@ -10,7 +10,10 @@ from tui.rows import ErrorRow, Health, Job, MessageRow, NodeRow, Output, Status
 
 
 class Heard(Event):
-    """Anything that the link tells. One handler of the application takes them all."""
+    """Anything that the link tells. One handler of the application takes them all. ``draws``
+    False: more comes with it at once, so that drawing can wait for that."""
+
+    draws = True
 
 
 class Connected(Heard):
@@ -114,6 +117,14 @@ class JobRead(Heard):
     def __init__(self, job: Job, samples: Mapping[str, MessageRow]) -> None:
         super().__init__()
         self.job, self.samples = job, samples
+
+
+class SamplesRead(Heard):
+    """Messages were read, each to stand for a group of a job, by id."""
+
+    def __init__(self, samples: Mapping[str, MessageRow]) -> None:
+        super().__init__()
+        self.samples = samples
 
 
 class HealthRead(Heard):

@@ -19,6 +19,7 @@ REST = 4
 """A round of reading is followed by this many times its length of rest, so that a huge roster
 costs at most a fifth of a core."""
 STATUS_EVERY = 1.0
+AGE_EVERY = 30.0
 RETRY = (0.25, 2.0)
 """Seconds until the first and between the later attempts to reach a daemon that is gone."""
 
@@ -33,6 +34,8 @@ class Link:
         self._wants = Wants()
         self._stale: set[str] = set()
         self._changed_nodes: set[str] = set()
+        self._ageing: set[str] = set()
+        self._aged = time.monotonic()
         self._wake = asyncio.Event()
 
     async def run(self) -> None:
@@ -58,6 +61,7 @@ class Link:
         self._client = client
         self._tell(events.Connected())
         self._tell(events.StatusRead(status))
+        self._changed_nodes.clear()
         self._stale.update(self._wants.topics())
         async with asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(self._keep_fresh(client), name="console-refresh")
@@ -75,7 +79,9 @@ class Link:
             return
         self._stale.add("status")
         if changed.get("messages", []) != []:
-            self._stale.update(("messages", "message"))
+            self._stale.update(("messages", "message", "jobs"))
+            if self._wants.concerns_job(changed["messages"]):
+                self._stale.add("job")
         if names := changed.get("nodes"):
             self._changed_nodes.update(names)
             self._stale.update(("nodes", "node"))
@@ -91,15 +97,17 @@ class Link:
         for topic in wants.topics():
             if getattr(before, topic) != getattr(wants, topic):
                 self._stale.add(topic)
-                if topic == "nodes":
-                    self._changed_nodes.clear()
         if self._stale:
             self._wake.set()
 
     def refresh(self) -> None:
-        """Read everything that is wanted again, now."""
-        self._changed_nodes.clear()
-        self._stale.update(("status", *self._wants.topics()))
+        """Read what is wanted again, now; of nodes the daemon tells which have changed."""
+        self._stale.update({"status", *self._wants.topics()} - {"nodes"})
+        self._wake.set()
+
+    def again(self, topic: str) -> None:
+        """Read one part again, if it is wanted."""
+        self._stale.add(topic)
         self._wake.set()
 
     async def call(self, method: str, /, **params: Any) -> Any:
@@ -118,13 +126,21 @@ class Link:
                     await self._wake.wait()
             self._wake.clear()
             began = time.monotonic()
+            self._age(began)
             stale, self._stale = self._stale | {"status"}, set()
-            for topic in ("status", *self._wants.topics()):
+            for topic in (*self._wants.topics(), "status"):
                 if topic in stale:
                     await self._read(client, topic)
             if "follow" in stale:
                 await self._follow(client)
             await asyncio.sleep(max(MIN_GAP, REST * (time.monotonic() - began)))
+
+    def _age(self, now: float) -> None:
+        """A node's errors leave the last hour without anything happening."""
+        if self._ageing and now - self._aged >= AGE_EVERY:
+            self._aged = now
+            self._changed_nodes |= self._ageing
+            self._stale.add("nodes")
 
     async def _read(self, client: Client, topic: str) -> None:
         names: frozenset[str] = frozenset()
@@ -133,7 +149,11 @@ class Link:
             self._changed_nodes.clear()
         try:
             event = await reading.READERS[topic](client, self._wants, names)
+            if isinstance(event, events.NodesRead):
+                self._ageing -= event.asked or self._ageing
+                self._ageing |= {row.name for row in event.nodes if row.errors_last_hour}
             if event is not None:
+                event.draws = topic == "status"  # which is read last
                 self._tell(event)
         except NoDaemon:
             raise

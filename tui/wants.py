@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
@@ -30,6 +30,8 @@ class Client(Protocol):
         ...
 
 
+NO_TOPICS = ("follow", "job_settled", "job_open")
+"""Parts of the wants that say how, and not what, to read."""
 Connect = Callable[[], AbstractAsyncContextManager[Client]]
 
 
@@ -52,21 +54,34 @@ class Query:
 
 @dataclass(frozen=True)
 class Wants:
-    """What the screen in front shows; nothing else is read."""
+    """What the screen in front shows; nothing else is read. ``nodes``: every screen says something
+    of nodes, so the roster is always kept fresh, by what changes in it."""
 
-    nodes: bool = False
+    nodes: bool = True
     node: str | None = None
     messages: Query | None = None
     message: str | None = None
     errors: Query | None = None
     jobs: Query | None = None
     job: str | None = None
+    samples: tuple[str, ...] = ()
+    """Messages to read once, each for a group of the job that is in sight."""
     health: bool = False
+    job_settled: frozenset[str] = frozenset()
+    """Samples of the job that are known and will not change."""
+    job_open: frozenset[str] | None = None
+    """The job's messages that can still change; None: not known yet."""
     follow: str | None = None
     """The message whose output is to come while it runs."""
 
     def topics(self) -> Iterator[str]:
         """The names of the parts that are wanted, in the order in which they are read."""
         for part in fields(self):
-            if part.name != "follow" and getattr(self, part.name) not in (None, False):
+            if part.name in NO_TOPICS:
+                continue
+            if getattr(self, part.name) not in (None, False, ()):
                 yield part.name
+
+    def concerns_job(self, ids: Collection[str] | None) -> bool:
+        """Whether the job may have changed when these messages have (None: any may have)."""
+        return ids is None or self.job_open is None or not self.job_open.isdisjoint(ids)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
+from operator import attrgetter
 from typing import Any, ClassVar
 
 from textual.binding import BindingType
@@ -11,6 +12,8 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from tui import actions, detail, draft, render
+from tui.arranged import Arranged
+from tui.desk import Desk
 from tui.ink import EMPTY, Line, Tone, line, say
 from tui.rows import NodeRow
 from tui.screens.listing import ListPage
@@ -35,7 +38,7 @@ TROUBLE = {"conflict": 0, "offline": 1, "stale": 2, "unheard": 3, "online": 4}
 
 
 @lru_cache(maxsize=20_000)
-def natural(name: str) -> list[tuple[bool, int, str]]:
+def natural(name: str) -> tuple[tuple[bool, int, str], ...]:
     """Sorts ``ship9`` before ``ship10``."""
     parts: list[tuple[bool, int, str]] = []
     digits = word = ""
@@ -50,7 +53,7 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
                 parts.append((False, int(digits), ""))
                 digits = ""
             word += character.lower()
-    return [*parts, (True, 0, word)]
+    return (*parts, (True, 0, word))
 
 
 SORTS: Mapping[str, Callable[[NodeRow], Any]] = {
@@ -72,10 +75,12 @@ class NodesPage(ListPage):
     CSS_PATH = "nodes.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("nodes")]
     _sort = "name"
-    _ordered_for: tuple[object, ...] = ()
-    _ordered: Sequence[tuple[NodeRow, str, Mapping[str, str]]] = ()
     _made: tuple[object, ...] = ()
     _rows: Sequence[NodeRow] = ()
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._roster: Arranged[NodeRow] = Arranged(render.as_text, render.fields)
 
     def make_table(self) -> Table:
         """The nodes, by name."""
@@ -98,20 +103,12 @@ class NodesPage(ListPage):
 
     def shown(self) -> Sequence[NodeRow]:
         """The nodes that the filter keeps, sorted; made anew only when something has changed."""
-        nodes = self.desk.board.nodes
-        if (nodes, self._sort) != self._ordered_for:
-            rows = sorted(nodes.values(), key=SORTS[self._sort])
-            self._ordered = [(row, render.as_text(row), render.fields(row)) for row in rows]
-            self._ordered_for, self._made = (nodes, self._sort), ()
+        changed = self._roster.take(self.desk.board.nodes, SORTS[self._sort])
         made = (self.filter, self.problems)
-        if made != self._made:
+        if changed or made != self._made:
             self._made = made
-            self._rows = [
-                row
-                for row, text, fields in self._ordered
-                if (not self.problems or row.is_problem)
-                and (not self.filter or self.filter.keeps(text, fields))
-            ]
+            is_problem = attrgetter("is_problem") if self.problems else None
+            self._rows = self._roster.kept(self.filter, is_problem)
         return self._rows
 
     def sorted_by(self) -> str:

@@ -101,7 +101,6 @@ class Table(Inked, ScrollView, can_focus=True):
             )
         if self.current_key != at:
             self.post_message(self.Moved())
-        self.refresh()
 
     @property
     def current(self) -> Any:
