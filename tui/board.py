@@ -12,6 +12,7 @@ from tui.rows import ErrorRow, Health, Job, MessageRow, NodeRow, Status
 
 T = TypeVar("T")
 MOST_ROWS = 5000
+MOST_SAMPLES = 64
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,10 @@ class Board:
                     lambda row: row.job,
                 )
             case events.JobRead():
-                self.job, self.samples = event.job, event.samples
+                held = self.samples if self.job and self.job.job == event.job.job else {}
+                self.job, self.samples = event.job, _kept(held, event.samples)
+            case events.SamplesRead():
+                self.samples = _kept(self.samples, event.samples)
             case events.HealthRead():
                 self.health = event.health
             case events.ErrorsRead():
@@ -117,6 +121,14 @@ class Board:
         held = self.messages
         rows = tuple(fresh if row.id == fresh.id else row for row in held.rows)
         self.messages = Page(held.query, rows, held.cursor, held.total, held.read)
+
+
+def _kept(
+    held: Mapping[str, MessageRow], fresh: Mapping[str, MessageRow]
+) -> Mapping[str, MessageRow]:
+    """The fresh ones, and of those held the latest: each may be 64 KiB of output."""
+    both = {id: row for id, row in held.items() if id not in fresh} | dict(fresh)
+    return dict(list(both.items())[-MOST_SAMPLES:])
 
 
 def _merged(held: Page[T], page: Page[T], first: bool, key: Callable[[T], object]) -> Page[T]:

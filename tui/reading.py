@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from steward.errors import UnknownId
@@ -59,13 +60,24 @@ async def jobs(client: Client, wants: Wants, _changed: frozenset[str]) -> events
 
 
 async def job(client: Client, wants: Wants, _changed: frozenset[str]) -> events.Heard:
-    """The job, and in full one message of each of its largest groups, to compare outputs."""
+    """The job, and in full one message of each of its largest groups, to compare outputs; those
+    that are known and cannot change are not read again."""
     found = rows.read(rows.Job, await client.call("job", job=wants.job))
-    samples = [
-        rows.read(rows.MessageRow, await client.call("message", id=group.sample))
-        for group in found.groups[: rows.COMPARED]
-    ]
-    return events.JobRead(found, {one.id: one for one in samples})
+    ids = [group.sample for group in found.groups[: rows.COMPARED]]
+    fresh = [id for id in ids if id not in wants.job_settled]
+    return events.JobRead(found, await _in_full(client, fresh))
+
+
+async def samples(client: Client, wants: Wants, _changed: frozenset[str]) -> events.Heard:
+    return events.SamplesRead(await _in_full(client, wants.samples))
+
+
+async def _in_full(client: Client, ids: Iterable[str]) -> dict[str, rows.MessageRow]:
+    found = {}
+    for id in ids:
+        with contextlib.suppress(UnknownId):  # too old: forgotten since
+            found[id] = rows.read(rows.MessageRow, await client.call("message", id=id))
+    return found
 
 
 async def health(client: Client, _wants: Wants, _changed: frozenset[str]) -> events.Heard:
@@ -81,6 +93,7 @@ READERS: Mapping[str, Reader] = {
     "errors": errors,
     "jobs": jobs,
     "job": job,
+    "samples": samples,
     "health": health,
 }
 

@@ -163,6 +163,7 @@ class Group(Row, frozen=True, kw_only=True, rename="camel"):
     stderr_sha256: str | None = None
     stdout_size: int | None = None
     stderr_size: int | None = None
+    messages: int = 0
     nodes: list[str] = []
     ids: list[str] = []
     sample: str = ""

@@ -48,6 +48,13 @@ class Page(Screen[None]):
             super().__init__()
             self.id, self.output = id, output
 
+    class JobChosen(Event):
+        """The operator asked for a job's view."""
+
+        def __init__(self, job: str) -> None:
+            super().__init__()
+            self.job = job
+
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self.desk = desk

@@ -1,0 +1,162 @@
+"""Screen 5, Jobs: messages sent together, how far each job is and how its parts ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import ClassVar
+
+import msgspec
+from textual.binding import BindingType
+
+from steward.message import State
+from tui import actions, draft, results
+from tui.ink import EMPTY, Line, Tone, line, plain, say
+from tui.rows import Job
+from tui.screens import job_deeds
+from tui.screens.listing import ListPage
+from tui.wants import Query, Wants
+from tui.widgets.table import Column, Table
+
+COLUMNS = (
+    Column("method", "METHOD", 13, room=124),
+    Column("what", "WHAT", 14, share=3),
+    Column("nodes", "NODES", 5, right=True),
+    Column("progress", "PROGRESS", 18, share=1),
+    Column("counts", "HOW IT STANDS", 14, share=4),
+    Column("age", "AGE", 4, right=True),
+    Column("took", "TOOK", 7, right=True),
+    Column("job", "ID", 10, room=150),
+)
+LOOKED = 2000
+"""Jobs that are looked through by itself for those that a filter keeps; more by going down."""
+
+
+class JobsPage(ListPage):
+    """The jobs of this station, newest first, page by page."""
+
+    place = "jobs"
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("jobs")]
+    _made: tuple[object, ...] = ()
+    _rows: Sequence[Job] = ()
+    _asked_for: str | None = None
+
+    def make_table(self) -> Table:
+        """Newest first."""
+        return Table(COLUMNS, lambda job: job.job, self._cells, "rows")
+
+    def _cells(self, job: Job, widths: Mapping[str, int]) -> Mapping[str, Line]:
+        return results.cells(job, self.desk.clock, widths)
+
+    def asked(self) -> Query:
+        """What the daemon can look up, which isn't states; the rest of the filter is done here."""
+        words = [w for w in self.filter.words if not any(w in state for state in State)]
+        return Query.of(text=words[0] if words else "")
+
+    def wants(self) -> Wants:
+        """The first page, live."""
+        return Wants(jobs=self.asked())
+
+    def shown(self) -> Sequence[Job]:
+        """What the page holds and the filter keeps."""
+        page = self.desk.board.jobs
+        made = (page, self.filter, self.problems)
+        if made != self._made:
+            self._made, self._rows = made, [job for job in page.rows if self._keeps(job)]
+        return self._rows
+
+    def _keeps(self, job: Job) -> bool:
+        if self.problems and not results.is_problem(job):
+            return False
+        return not self.filter or self.filter.keeps(results.as_text(job), results.fields(job))
+
+    def draw(self) -> None:
+        """The table; where the filter keeps few, older jobs are looked through for more."""
+        super().draw()
+        held, kept = len(self.desk.board.jobs.rows), len(self.table.rows)
+        if self.is_current and self.narrowed and kept < self.table.size.height and held < LOOKED:
+            self._more()
+
+    def counted(self, rows: Sequence[Job]) -> str:
+        """``3 of 200+ jobs``: how many there are in all nobody has counted."""
+        page = self.desk.board.jobs
+        total = f"{len(page.rows):,}{'+' if page.cursor else ''}"
+        head = f"{len(rows):,} of {total}" if self.narrowed else total
+        return f"{head} job{'s' if total != '1' else ''}"
+
+    @property
+    def unread(self) -> bool:
+        """Whether nothing was read yet."""
+        return not self.desk.board.jobs.read
+
+    def lesson(self) -> list[Line]:
+        """No jobs yet."""
+        if self.unread:
+            return self.reading("the jobs")
+        return [
+            (say("  Nothing has been sent to several nodes yet.", Tone.STRONG),),
+            EMPTY,
+            (say("  What is sent to many at once is a job: here it has one line, with how many"),),
+            (say("  have done it; inside, nodes that answered alike stand together, and what"),),
+            (say("  differs from most is shown."),),
+            EMPTY,
+            line(say("  Press "), say("c", Tone.ACCENT), say(" to write to many, or type")),
+            (say("      steward send 'ship*' -- uptime", Tone.ACCENT),),
+        ]
+
+    def on_table_moved(self) -> None:
+        """The cursor moved: nothing depends on it."""
+
+    def on_table_opened(self) -> None:
+        self.do_open_job()
+
+    def on_table_neared_end(self) -> None:
+        """The next page, before the last row is reached."""
+        self._asked_for = None
+        self._more()
+
+    def _more(self) -> None:
+        page, query = self.desk.board.jobs, self.asked()
+        if page.cursor and page.query == query and page.cursor != self._asked_for:
+            self._asked_for = page.cursor
+            self.attempt(partial(self.desk.link.more, "jobs", query, page.cursor), "more")
+
+    def do_open_job(self) -> None:
+        if (job := self.table.current) is not None:
+            self.post_message(self.JobChosen(job.job))
+
+    def do_compose(self) -> None:
+        if self.table.chosen:
+            self.attempt(self._compose)
+        else:
+            self.post_message(self.Turned("compose"))
+
+    async def _compose(self) -> None:
+        """To the nodes of the jobs chosen."""
+        found = await job_deeds.read(self, [job.job for job in self.table.chosen])
+        names = [name for job in found for group in job.groups for name in group.nodes]
+        self.desk.draft = draft.addressed(self.desk.draft, dict.fromkeys(names))
+        self.post_message(self.Turned("compose"))
+
+    def do_message_cancel(self) -> None:
+        job_deeds.cancel(self, self.table.chosen)
+
+    def do_job_retry(self) -> None:
+        job_deeds.retry(self, self.table.chosen)
+
+    def copied(self) -> str:
+        """The jobs chosen, a line each."""
+        return "\n".join(
+            f"{job.job}\t{plain(results.what(job))}\t{plain(results.counts(job))}"
+            for job in self.table.chosen
+        )
+
+    def as_command(self) -> str:
+        """The command lines that show them."""
+        return "\n".join(f"steward jobs show {job.job}" for job in self.table.chosen)
+
+    def exported(self) -> tuple[str, bytes]:
+        """Every job that is shown, a JSON object a line, as the daemon tells them."""
+        lines = [json.dumps(msgspec.to_builtins(job)) for job in self.table.rows]
+        return "jobs.jsonl", "".join(one + "\n" for one in lines).encode()
