@@ -12,6 +12,7 @@ from node.api import DaemonApi, JobApi, MessageApi, NodeApi
 from node.error_reports import OWN_WINDOW, WINDOW, ErrorReports
 from node.executor import Executor
 from node.file_intake import FileIntake
+from node.followers import Followers
 from node.housekeeping import Housekeeping, StoreJournal
 from node.intake import Intake
 from node.methods import error_log, permitted_to_all, registry
@@ -132,7 +133,8 @@ class Daemon:
             else (intake.status.open, intake.status.reason)
         )
         handlers: dict[str, Handler] = {}
-        server = ControlServer(settings.state_dir / "steward.sock", handlers)
+        followers = Followers(site, store, bus)
+        server = ControlServer(settings.state_dir / "steward.sock", handlers, followers)
         messages = MessageApi(site, store, handoff, publishers, server.touching)
         for api in (
             messages,
@@ -142,7 +144,7 @@ class Daemon:
             handlers |= api.handlers()
         link = _Link(store, handoff, publishers, greeter, views, server)
         bus.listen(link.changed)
-            JobApi(store),
+        bus.listen(followers.link_changed)
 
         def changed(touched: Touched) -> None:
             server.changed(touched)
@@ -151,6 +153,7 @@ class Daemon:
             for alarm in touched.alarms:
                 report(*alarm)
                 server.status_changed()
+            followers.touched(touched.messages)
             self._metrics.committed(touched)
 
         store.on_commit(changed)
@@ -174,6 +177,8 @@ class Daemon:
             "intake": lambda _: intake.run(),
             "housekeeping": Housekeeping(store, runs, settings.retention, site.now).run,
         }.items():
+            "followers": followers.run,
+            "link": link.run,
             supervisor.add(Process(name, name, "", run))
         subscribers.start()
         publishers.wake(await store.read(lambda t: t.outbox.open_lanes()))

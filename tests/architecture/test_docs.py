@@ -99,7 +99,7 @@ def test_every_field_kind_and_method_of_a_message_is_told_of() -> None:
 
 def test_every_method_of_the_control_socket_is_told_of() -> None:
     apis = (MessageApi, JobApi, NodeApi, DaemonApi)
-    told_of([*(name for api in apis for name in api.handlers(MagicMock())), "watch"])
+    told_of([*(name for api in apis for name in api.handlers(MagicMock())), "watch", "follow"])
 
 
 def test_every_state_is_told_of() -> None:
