@@ -138,6 +138,7 @@ class Daemon:
         messages = MessageApi(site, store, handoff, publishers, server.touching)
         for api in (
             messages,
+            JobApi(store),
             NodeApi(site, store, publishers, views, messages),
             DaemonApi(site, store, lambda: permits, views),
         ):
@@ -148,12 +149,12 @@ class Daemon:
 
         def changed(touched: Touched) -> None:
             server.changed(touched)
+            followers.touched(touched.messages)
             if touched.messages:
                 journal.wake()
             for alarm in touched.alarms:
                 report(*alarm)
                 server.status_changed()
-            followers.touched(touched.messages)
             self._metrics.committed(touched)
 
         store.on_commit(changed)
@@ -171,14 +172,13 @@ class Daemon:
             "settler": settler.run,
             "executor": executor.run,
             "greeter": greeter.run,
-            "link": link.run,
             "tails": tails.run,
+            "followers": followers.run,
+            "link": link.run,
             "journal": lambda _: journal.run(),
             "intake": lambda _: intake.run(),
             "housekeeping": Housekeeping(store, runs, settings.retention, site.now).run,
         }.items():
-            "followers": followers.run,
-            "link": link.run,
             supervisor.add(Process(name, name, "", run))
         subscribers.start()
         publishers.wake(await store.read(lambda t: t.outbox.open_lanes()))
