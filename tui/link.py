@@ -127,7 +127,7 @@ class Link:
             self._wake.clear()
             began = time.monotonic()
             self._age(began)
-            stale, self._stale = self._stale | {"status"}, set()
+            stale, self._stale = self._stale | {"status", "health"}, set()
             for topic in (*self._wants.topics(), "status"):
                 if topic in stale:
                     await self._read(client, topic)

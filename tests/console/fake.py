@@ -38,6 +38,7 @@ class FakeDaemon:
     messages: list[dict[str, Any]] = field(default_factory=list)
     errors: list[dict[str, Any]] = field(default_factory=list)
     status: dict[str, Any] = field(default_factory=dict)
+    health: dict[str, Any] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     alive: bool = True
     now: float = NOON
@@ -107,6 +108,16 @@ class FakeDaemon:
             "alarms": [],
             "trusted": False,
         } | self.status
+
+    def on_health(self) -> dict[str, Any]:
+        return self.health
+
+    def on_startProcess(self, name: str) -> dict[str, Any]:
+        for process in self.health["processes"]:
+            if process["name"] == name:
+                process.update(state="running")
+                return {"started": name}
+        raise UnknownId(f"no process is named {name!r}", "steward processes NODE")
 
     def on_watch(self, topics: list[str]) -> dict[str, Any]:
         return {"watching": topics}
