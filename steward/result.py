@@ -20,6 +20,16 @@ def put_bytes(result: dict[str, Any], field: str, data: bytes) -> None:
         result[f"{field}B64"] = base64.b64encode(data).decode()
 
 
+def get_bytes(result: Mapping[str, Any] | None, field: str) -> bytes:
+    """The bytes of a field that may be text, or Base64 with ``B64`` added to its name. Raises
+    ValueError if it is neither."""
+    if not result:
+        return b""
+    if f"{field}B64" in result:
+        return base64.b64decode(result[f"{field}B64"])
+    return str(result.get(field) or "").encode()
+
+
 def with_texts(result: Mapping[str, Any]) -> dict[str, Any]:
     """A result that has travelled, as people are shown it: whatever is UTF-8 is text."""
     shown: dict[str, Any] = {}

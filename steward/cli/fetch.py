@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from steward.cli import exits, output
-from steward.cli.pull import NotAsAnnounced, Pull, available
+from steward.cli import exits, output, views
 from steward.control.client import ControlClient
-from steward.errors import UsageError
+from steward.control.whole_output import NotAsAnnounced, Pull, PullFailed
+from steward.errors import NotPossible, UsageError
 
 
 async def fetch(state_dir: Path, id: str, stream: str | None, to: Path | None, form: str) -> int:
@@ -19,22 +20,55 @@ async def fetch(state_dir: Path, id: str, stream: str | None, to: Path | None, f
     NotAsAnnounced, UnknownId, and NotPossible if there is no output."""
     async with ControlClient(state_dir) as client:
         message = await client.call("message", id=id)
-        result = available(message)
-        if to is not None:
-            await _save(Pull(client, message, stream or "stdout"), to)
-        elif form in ("json", "jsonl"):
-            value = await _collect(client, message, stream)
-            (output.document if form == "json" else output.json_line)(value)
-        elif form == "ids":
-            output.line(id)
-        else:
-            for name in (stream,) if stream else ("stdout", "stderr"):
-                out = sys.stderr if name == "stderr" and stream is None else sys.stdout
-                await Pull(client, message, name).run(0, output.sink(out))
+        result = _available(message)
+        try:
+            await _bring(client, message, stream, to, form)
+        except PullFailed as error:
+            if error.message is not None:
+                error.exit_status = exits.of_message(error.message)
+                error.hint = "try again later: with --to FILE it goes on where it stopped"
+            raise
     for name in ("stdout", "stderr"):
         if (lost := result.get(f"{name}Lost")) and stream in (None, name):
             output.note(f"{lost:,} bytes of {name} beyond the node's bound were not kept")
     return exits.OK
+
+
+def _available(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The result that a message has. Raises a StewardError whose exit status is the message's."""
+    result = message.get("result")
+    if result:
+        return dict(result)
+    error = NotPossible(
+        f"message {message['id']} has no output: {views.outcome(message)}",
+        f"steward messages show {message['id']}",
+    )
+    error.exit_status = exits.of_message(message)
+    raise error
+
+
+def _pull(client: ControlClient, message: Mapping[str, Any], stream: str) -> Pull:
+    def waits() -> None:
+        node = message["toNode"]
+        output.note(f"{node} has the rest and does not answer yet; Ctrl-C ends the waiting")
+
+    return Pull(client, message, stream, waits)
+
+
+async def _bring(
+    client: ControlClient, message: dict[str, Any], stream: str | None, to: Path | None, form: str
+) -> None:
+    if to is not None:
+        await _save(_pull(client, message, stream or "stdout"), to)
+    elif form in ("json", "jsonl"):
+        value = await _collect(client, message, stream)
+        (output.document if form == "json" else output.json_line)(value)
+    elif form == "ids":
+        output.line(message["id"])
+    else:
+        for name in (stream,) if stream else ("stdout", "stderr"):
+            out = sys.stderr if name == "stderr" and stream is None else sys.stdout
+            await _pull(client, message, name).run(0, output.sink(out))
 
 
 async def _save(pull: Pull, to: Path) -> None:
@@ -82,7 +116,7 @@ async def _collect(
         def take(data: bytes, last: bool, pieces: list[bytes] = pieces) -> None:
             pieces.append(data)
 
-        await Pull(client, message, name).run(0, take)
+        await _pull(client, message, name).run(0, take)
         data = b"".join(pieces)
         try:
             value[name] = data.decode()

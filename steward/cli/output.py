@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import codecs
 import os
 import sys
@@ -11,6 +10,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
+from steward.result import get_bytes
 from steward.text import escaped, safe
 
 LINES: Final = "\n\t"
@@ -89,13 +89,8 @@ def block(data: bytes) -> None:
         print(f"  {safe(part, LINES)}".rstrip())
 
 
-def field(result: Mapping[str, Any] | None, name: str) -> bytes:
-    """The bytes of a field that may be text, or Base64 with ``B64`` added to its name."""
-    if not result:
-        return b""
-    if f"{name}B64" in result:
-        return base64.b64decode(result[f"{name}B64"])
-    return str(result.get(name) or "").encode()
+field = get_bytes
+"""The bytes of a result's field: text, or Base64 with ``B64`` added to its name."""
 
 
 def same_place(first: BinaryIO | Any, second: BinaryIO | Any) -> bool:

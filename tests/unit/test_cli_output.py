@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from steward.cli.pull import CHUNK
+from steward.control.whole_output import CHUNK
 from tests.fake_daemon import FakeDaemon
 from tests.unit.conftest import Steward
 
