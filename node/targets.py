@@ -23,7 +23,7 @@ def resolve(
     unseen: list[str] = []
     nothing: list[str] = []
     for target in targets:
-        if _is_literal(target):
+        if is_literal(target):
             name = node_name(target)
             nodes[name] = None
             if known.get(name) is None:
@@ -36,7 +36,8 @@ def resolve(
     return {"nodes": list(nodes), "unseen": unseen, "nothing": nothing}
 
 
-def _is_literal(target: str) -> bool:
+def is_literal(target: str) -> bool:
+    """Whether it is a name, and no pattern, label or group."""
     return not (target.startswith("@") or "=" in target or any(c in target for c in "*?["))
 
 
@@ -49,7 +50,7 @@ def _matched(target: str, known: Known, groups: Mapping[str, Sequence[str]]) -> 
 
 def _selected(pattern: str, known: Known) -> list[str]:
     """What a name, a glob or a label means; a group's members are such."""
-    if _is_literal(pattern):
+    if is_literal(pattern):
         return [pattern]
     if "=" in pattern:
         key, _, value = pattern.partition("=")

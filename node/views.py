@@ -17,7 +17,7 @@ from steward.bus import Bus
 from steward.config import Settings
 from steward.handoff.state import Now
 from steward.metrics import Snapshot
-from steward.outbox_care import Load
+from steward.outbox_loads import Load
 from steward.outbox_queries import rfc3339
 from steward.records import Seen
 from steward.store import Store, Tables
@@ -43,6 +43,29 @@ class _Known(NamedTuple):
     hello: Hello
 
 
+class Heard(NamedTuple):
+    """A node's last hello, as far as its silence is judged by it. ``at``: steady time."""
+
+    at: float
+    interval: float
+    goodbye: bool
+
+
+class Totals(NamedTuple):
+    """All nodes and messages in a few numbers."""
+
+    queue: dict[str, int]
+    nodes: dict[str, int]
+    errors: int
+    alarms: list[str]
+    heard: int
+    """Nodes that have ever said hello."""
+
+
+class _Labels(msgspec.Struct):
+    labels: dict[str, str] = {}
+
+
 class NodeViews:
     """Reads; ``link_changed`` has to be told, so that silence is judged by who listened."""
 
@@ -60,27 +83,40 @@ class NodeViews:
 
     def labels(self, tables: Tables) -> dict[str, Mapping[str, str] | None]:
         """Every node that is known, with its labels; None: it was sent to, but never heard of."""
-        labels = {
-            name: known.hello.labels if known else None for name, known in self._known(tables)
+        labels: dict[str, Mapping[str, str] | None] = dict.fromkeys(tables.outbox.nodes())
+        labels |= {name: _labels(said).labels for name, said in tables.records.hellos()}
+        here = self._facts.settings
+        return {name: labels[name] for name in sorted(labels)} | {here.node: here.labels}
+
+    def heard_of(
+        self, tables: Tables, names: Collection[str]
+    ) -> dict[str, Mapping[str, str] | None]:
+        """The same of those of ``names`` that were heard of, whatever else there is."""
+        roster = tables.records.roster(names)
+        heard: dict[str, Mapping[str, str] | None] = {
+            seen.name: _hello(seen).labels for seen in roster
         }
         here = self._facts.settings
-        return labels | {here.node: here.labels}
+        return heard | {here.node: here.labels}
 
     def nodes(self, tables: Tables, names: Collection[str] | None = None) -> list[dict[str, Any]]:
         """Every known node, by name, this one too; or those of ``names`` alone."""
         now = self._facts.now()
-        loads = tables.outbox.loads()
-        by_minute = tables.records.errors_by_minute(now)
+        loads = tables.outbox.loads(names)
+        by_minute = tables.records.errors_by_minute(now, names=names)
         return [
             self._node(tables, name, known, loads.get(name, Load()), by_minute.get(name), now)
-            for name, known in self._known(tables)
-            if names is None or name in names
+            for name, known in self._known(tables, names)
         ]
 
-    def _known(self, tables: Tables) -> list[tuple[NodeName, _Known | None]]:
-        roster = {seen.name: _Known(seen, _hello(seen)) for seen in tables.records.roster()}
-        names = {*roster, *tables.outbox.nodes(), self._facts.settings.node}
-        return [(name, roster.get(name)) for name in sorted(names)]
+    def _known(
+        self, tables: Tables, names: Collection[str] | None
+    ) -> list[tuple[NodeName, _Known | None]]:
+        roster = {seen.name: _Known(seen, _hello(seen)) for seen in tables.records.roster(names)}
+        known = {*roster, *tables.outbox.nodes(names)}
+        if names is None or self._facts.settings.node in names:
+            known.add(self._facts.settings.node)
+        return [(name, roster.get(name)) for name in sorted(known)]
 
     def _node(
         self,
@@ -93,9 +129,12 @@ class NodeViews:
     ) -> dict[str, Any]:
         peer = tables.outbox.peer(name)
         minutes = by_minute or [0] * 60
+        heard = None
+        if known is not None:
+            heard = Heard(known.seen.heard, known.hello.interval, known.hello.goodbye)
         return {
             "name": name,
-            "state": self.presence(name, known, peer.alarm, now),
+            "state": self.presence(name, heard, peer.alarm, now),
             "held": peer.held,
             "alarm": peer.alarm,
             "instance": peer.instance or (known.seen.store if known else None),
@@ -108,22 +147,20 @@ class NodeViews:
             **_said(known),
         }
 
-    def presence(self, name: NodeName, known: _Known | None, alarm: str, now: Now) -> Presence:
+    def presence(self, name: NodeName, heard: Heard | None, alarm: str, now: Now) -> Presence:
         """A node in the light of how long this one has listened. Its own is online."""
         settings = self._facts.settings
         if name == settings.node:
             return Presence.ONLINE
-        sighting = Sighting(None, settings.hello_interval, goodbye=False, conflict=bool(alarm))
-        if known is not None:
-            hello = known.hello
-            sighting = Sighting(known.seen.heard, hello.interval, hello.goodbye, bool(alarm))
+        at, interval, goodbye = heard or (None, settings.hello_interval, False)
+        sighting = Sighting(at, interval, goodbye, bool(alarm))
         return judge(sighting, self._listening_since, now)
 
     # ---------------------------------------------------------------- the daemon
 
     async def status(self) -> dict[str, Any]:
         settings, now = self._facts.settings, self._facts.now()
-        queue, nodes, errors, alarms = await self._store.read(self._totals)
+        totals = await self._store.read(self.totals)
         is_open, reason = self._facts.intake()
         return {
             "node": settings.node,
@@ -135,28 +172,37 @@ class NodeViews:
             "uptime": self._uptime(),
             "wall": now.wall,
             "broker": self._broker(),
-            "queue": queue,
-            "nodes": nodes,
-            "newErrors": errors,
+            "queue": totals.queue,
+            "nodes": totals.nodes,
+            "newErrors": totals.errors,
             "intake": {"open": is_open, "reason": reason},
             "store": {"bytes": self._store.bytes(), "freeBytes": self._store.room.free()},
-            "alarms": alarms,
+            "alarms": totals.alarms,
             "trusted": False,
             "processes": len(self._facts.processes()),
             "daemon": vitals(),
         }
 
-    def _totals(self, tables: Tables) -> tuple[dict[str, int], dict[str, int], int, list[str]]:
+    def totals(self, tables: Tables) -> Totals:
+        """Each console asks for it every second: no hello is decoded for it."""
         now = self._facts.now()
-        states: dict[str, int] = {str(p): 0 for p in Presence}
-        alarms: list[str] = []
-        for name, known in self._known(tables):
-            alarm = tables.outbox.peer(name).alarm
-            states[self.presence(name, known, alarm, now)] += 1
-            if alarm:
-                alarms.append(alarm)
-        errors = sum(map(sum, tables.records.errors_by_minute(now).values()))
-        return tables.outbox.counts(), states, errors, alarms
+        alarms = tables.outbox.alarming()
+        heard = {
+            name: Heard(at, interval, bool(goodbye))
+            for name, at, interval, goodbye in tables.records.sightings()
+        }
+        unheard = {*tables.outbox.nodes(), self._facts.settings.node} - heard.keys()
+        everyone = (*heard.items(), *((name, None) for name in unheard))
+        found = Counter(
+            self.presence(name, one, alarms.get(name, ""), now) for name, one in everyone
+        )
+        return Totals(
+            queue=tables.outbox.counts(),
+            nodes={str(presence): found[presence] for presence in Presence},
+            errors=tables.records.errors_since(now.wall - 3600.0),
+            alarms=[alarms[name] for name in sorted(alarms)],
+            heard=len(heard),
+        )
 
     async def health(self) -> dict[str, Any]:
         """How the daemon itself does: what a person looks at when it seems slow."""
@@ -193,23 +239,21 @@ class NodeViews:
 
     async def snapshot(self) -> Snapshot:
         """The same for metrics."""
-        (queue, nodes, _, _), oldest, heard = await self._store.read(
-            lambda t: (
-                self._totals(t),
-                [load.oldest for load in t.outbox.loads().values()],
-                len(t.records.roster()),
-            )
-        )
+        totals, loads = await self._store.read(lambda t: (self.totals(t), t.outbox.loads()))
+        oldest = [load.oldest for load in loads.values()]
         wall = self._facts.now().wall
         return Snapshot(
-            messages=queue,
+            messages=totals.queue,
             oldest=max((wall - at for at in oldest if at is not None), default=0.0),
-            nodes=nodes,
+            nodes=totals.nodes,
             processes=Counter(str(p["state"]) for p in self._facts.processes()),
-            hello_nodes=heard,
+            hello_nodes=totals.heard,
             connected=self._bus.connected,
             reconnects=self._bus.reconnects,
         )
+
+
+_labels = msgspec.json.Decoder(_Labels).decode
 
 
 def _hello(seen: Seen) -> Hello:

@@ -1,115 +1,25 @@
-"""The operator's hand on the queues, and housekeeping: hold, release, clear, counts, retention."""
+"""The operator's hand on the queues, and housekeeping: hold, release, clear, retention."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from steward.errors import NotPossible
 from steward.handoff.state import Now
-from steward.message import OPEN, MessageId, State
-from steward.outbox_intake import Intake
+from steward.message import MessageId
+from steward.outbox_loads import Loads
 from steward.subjects import NodeName, Subject
 
 KEEP_SECONDS = 90 * 86400.0
 KEEP_MESSAGES = 1_000_000
 
 
-_AWAITED = "m.stream = s.key AND delivered_at IS NOT NULL AND confirmed = 0"
-_FIRST = {
-    State.QUEUED: "m.lane = t.lane AND stream IS NULL AND confirmed = 0 ORDER BY n",
-    State.SENT: "m.stream = s.key AND seq > s.base AND m.state = 'sent' ORDER BY seq",
-    State.DELIVERED: f"{_AWAITED} AND m.state = 'delivered' ORDER BY seq",
-    State.RUNNING: f"{_AWAITED} AND m.state = 'running' ORDER BY seq",
-}
-"""Where the oldest message of a lane that is in the state is found."""
-
-
-class Load(NamedTuple):
-    """What one node still has to get or to answer. ``oldest``: wall time of the oldest message
-    that is queued or sent, None if there is none."""
-
-    queued: int = 0
-    under_way: int = 0
-    """Sent, delivered or running."""
-    oldest: float | None = None
-
-
-class Care(Intake):
+class Care(Loads):
     """Nothing here is part of the handoff."""
-
-    def nodes(self) -> list[NodeName]:
-        """Every node that somebody should see, heard of or not: it has open messages, a hold or an
-        alarm."""
-        marked = self.con.execute("SELECT name FROM peer WHERE held = 1 OR alarm != ''").fetchall()
-        return list({*self.loads(), *(name for (name,) in marked)})
 
     def open_lanes(self) -> list[Subject]:
         """The lanes that have messages without a proved end."""
         return [lane.subject for lane in self._lanes_of_open()]
-
-    def counts(self) -> dict[str, int]:
-        """How many messages are queued, sent, delivered, running; machinery included."""
-        counts = {str(state): 0 for state in ("queued", "sent", "delivered", "running")}
-        for (_, state), count in self._tallies().items():
-            if state in counts:
-                counts[state] += count
-        return counts
-
-    def open_in_lane(self, subject: Subject) -> int:
-        """The same of one lane, from memory alone: safe from any thread, true as of about now."""
-        lane, tally = self._lanes.get(subject), self._tally
-        if lane is None or tally is None:
-            return 0
-        return sum(tally.get((lane.key, state), 0) for state in OPEN)
-
-    def loads(self) -> dict[NodeName, Load]:
-        """The load of every node that has one."""
-        loads: dict[NodeName, Load] = {}
-        rows = self.con.execute(
-            "SELECT node, sum(iif(state = 'queued', count, 0)),"
-            " sum(iif(state != 'queued', count, 0)) FROM tally JOIN lane ON key = lane"
-            " WHERE count > 0 AND state IN ('queued', 'sent', 'delivered', 'running')"
-            " GROUP BY node"
-        )
-        for node, queued, under_way in rows:
-            loads[node] = Load(queued, under_way)
-        for node, oldest in self._oldest():
-            loads[node] = loads[node]._replace(oldest=oldest)
-        return loads
-
-    def _oldest(self) -> list[tuple[NodeName, float]]:
-        return self.con.execute(
-            "WITH busy AS (SELECT DISTINCT lane FROM tally"
-            "  WHERE state IN ('queued', 'sent') AND count > 0),"
-            " first AS ("
-            "  SELECT lane, (SELECT min(n) FROM message m WHERE m.lane = busy.lane"
-            "   AND stream IS NULL AND confirmed = 0) AS n FROM busy"
-            "  UNION ALL SELECT lane, (SELECT n FROM message m WHERE m.stream = s.key"
-            "   AND seq > base ORDER BY seq LIMIT 1) FROM busy JOIN out_stream s USING (lane))"
-            " SELECT node, min(accepted_at) FROM first JOIN message m USING (n)"
-            " JOIN lane ON lane.key = m.lane WHERE confirmed = 0 GROUP BY node"
-        ).fetchall()
-
-    def ages(self, now: Now) -> dict[str, float | None]:
-        """For each open state the seconds since the acceptance of the oldest message in it; None:
-        there is none. Looks at the head of each lane and stream alone."""
-        ages: dict[str, float | None] = {}
-        for state, first in _FIRST.items():
-            (oldest,) = self.con.execute(
-                "SELECT min(accepted_at) FROM message WHERE n IN (SELECT"
-                f" (SELECT m.n FROM message m WHERE {first} LIMIT 1) FROM tally t"
-                + (" JOIN out_stream s USING (lane)" if "s.key" in first else "")
-                + " WHERE t.state = ? AND t.count > 0)",
-                (state,),
-            ).fetchone()
-            ages[str(state)] = None if oldest is None else max(0.0, now.wall - oldest)
-        return ages
-
-    def oldest(self, node: NodeName) -> float | None:
-        """Wall time at which the oldest message for the node that waits was accepted."""
-        load = self.loads().get(node)
-        return None if load is None else load.oldest
 
     # ---------------------------------------------------------------- hold, release, clear
 
@@ -174,7 +84,8 @@ class Care(Intake):
         surplus = sum(self._tallies().values()) - keep
         before = now.wall - keep_seconds
         rows = self.con.execute(
-            "SELECT m.n, m.lane, state, job FROM message m LEFT JOIN out_stream s ON s.key = m.stream"
+            "SELECT m.n, m.lane, state, job"
+            " FROM message m LEFT JOIN out_stream s ON s.key = m.stream"
             " WHERE m.n IN (SELECT n FROM message ORDER BY n LIMIT ?"
             "  + (SELECT count(*) FROM message WHERE confirmed = 0))"
             " AND confirmed = 1 AND (s.key IS NULL OR seq <= base)"

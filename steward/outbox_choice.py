@@ -19,8 +19,12 @@ PROBLEMS = FINAL - {State.SUCCEEDED, State.PUBLISHED, State.CANCELLED}
 
 _BEYOND = 2**62
 _FEW_LANES = 256
-_SEARCH_SECONDS = 0.1
+_FEW_MESSAGES = 20_000
+_SECONDS = 0.1
 _STRIDE = 8192
+_LONGEST_STRIDE = 16 * _STRIDE
+_QUICK = 0.01
+"""Seconds; where a stride took less, the next one is longer."""
 _LIKE = (
     "EXISTS (SELECT 1 FROM body b WHERE b.n = message.n AND (CAST(body AS TEXT) LIKE ?"
     " ESCAPE '!' OR id LIKE ? ESCAPE '!' OR reason LIKE ? ESCAPE '!'))"
@@ -99,27 +103,68 @@ class Choice:
         (total,) = self.con.execute(f"SELECT {table} WHERE {where}", args).fetchone()
         return int(total)
 
-    def walk(
-        self, after: int, *, down: bool, until: int | None = None, text: str = ""
-    ) -> Iterator[int]:
+    def page(
+        self, after: int, text: str, limit: int, *, down: bool
+    ) -> tuple[list[int], int | None]:
+        """The next ``limit`` messages, of those that have ``text`` in id, reason or data, whatever
+        its case; and where to go on, None if nothing is left. It takes a tenth of a second or
+        little more, so there may be fewer, or none, and yet more to come."""
+        until = time.monotonic() + _SECONDS
+        end = self._end(down)
+        after = min(after, end) if down else after
+        found: list[int] = []
+        stride = _STRIDE
+        while after > 0 if down else after < end:
+            begun = time.monotonic()
+            edge = after - stride if down else after + stride
+            for n in self._walk(after, edge, text, down=down):
+                if text and not self._has(n, text.casefold()):
+                    continue
+                if len(found) == limit:
+                    return found, found[-1]
+                found.append(n)
+            after = edge
+            now = time.monotonic()
+            if now > until:
+                break
+            if now - begun < _QUICK:
+                stride = min(stride * 2, _LONGEST_STRIDE)
+        has_more = after > 0 if down else after < end
+        return found, after if has_more else None
+
+    def _walk(self, after: int, until: int, text: str, *, down: bool) -> Iterator[int]:
         """The numbers of the messages beyond ``after``, up to ``until``; without most of those
         that don't have the text."""
-        order = f"n {'<' if down else '>'} {after}"
-        if until is not None:
-            order += f" AND n {'>=' if down else '<='} {until}"
+        order = f"n {'<' if down else '>'} {after} AND n {'>=' if down else '<='} {until}"
         order += f" ORDER BY n {'DESC' if down else 'ASC'}"
         self._like = _pattern(text) if text else None
         if self.job is not None:
             return self._by("message_job", "job = ?", order, self.wanted, self.job)
+        keys = self._few_lanes()
         if not self.wanted & {State.SUCCEEDED, State.PUBLISHED}:
             is_open = self._by("message_open", "confirmed = 0", order, self.wanted & OPEN)
-            is_ill = self._by("message_ill", "ill = 1", order, self.wanted & ILL)
-            return heapq.merge(is_open, is_ill, reverse=down)
-        keys = self._few_lanes()
+            return heapq.merge(is_open, *self._ill(keys, order), reverse=down)
         if keys is None:
             return self._by("", "1", order, self.wanted)
-        by_lane = [self._by("message_lane", "lane = ?", order, self.wanted, key) for key in keys]
-        return heapq.merge(*by_lane, reverse=down)
+        return heapq.merge(*self._by_lane(keys, order, self.wanted), reverse=down)
+
+    def _ill(self, keys: Sequence[int] | None, order: str) -> list[Iterator[int]]:
+        """What ended ill is found among all that did, or where few messages are looked for among
+        these."""
+        wanted = self.wanted & ILL
+        if wanted and keys is not None:
+            count = f"SELECT coalesce(sum(count), 0) FROM tally WHERE lane IN ({self._lanes})"
+            if self.con.execute(count, self._args).fetchone()[0] < _FEW_MESSAGES:
+                return self._by_lane(keys, order, wanted)
+        return [
+            self._by("message_ill", "ill = 1", order, frozenset({state}))
+            for state in sorted(wanted)
+        ]
+
+    def _by_lane(
+        self, keys: Sequence[int], order: str, wanted: frozenset[str]
+    ) -> list[Iterator[int]]:
+        return [self._by("message_lane", "lane = ?", order, wanted, key) for key in keys]
 
     def _by(
         self, index: str, extra: str, order: str, wanted: frozenset[str], *more: Any
@@ -139,27 +184,6 @@ class Choice:
             return None
         rows = self.con.execute(f"{self._lanes} LIMIT {_FEW_LANES + 1}", self._args).fetchall()
         return [key for (key,) in rows] if len(rows) <= _FEW_LANES else None
-
-    def search(
-        self, after: int, text: str, limit: int, *, down: bool
-    ) -> tuple[list[int], int | None]:
-        """The next ``limit`` messages that have ``text`` in id, reason or data, whatever its case;
-        and where to go on, None if nothing is left. It takes a tenth of a second at most."""
-        until = time.monotonic() + _SEARCH_SECONDS
-        end = self._end(down)
-        after = min(after, end) if down else after
-        found: list[int] = []
-        while after > 0 if down else after < end:
-            edge = after - _STRIDE if down else after + _STRIDE
-            for n in self.walk(after, down=down, until=edge, text=text):
-                if self._has(n, text.casefold()):
-                    found.append(n)
-                    if len(found) == limit:
-                        return found, n
-            after = edge
-            if time.monotonic() > until:
-                return found, max(after, 0)
-        return found, None
 
     def _end(self, down: bool) -> int:
         (last,) = self.con.execute("SELECT coalesce(max(n), 0) FROM message").fetchone()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -159,23 +158,22 @@ class History:
 
         Newest first, or oldest first with ``sort="accepted"``. ``problems``: what did not end well.
         The machinery's methods are left out unless ``all``, or named in ``methods``. ``text`` is
-        looked for in id, reason and data; such a search stops after a tenth of a second, with a
-        cursor to go on from, and tells its ``total`` (else None) only if it has seen everything.
-        A page ends early where its messages and results are large. Raises UsageError for an
-        unknown state, sort or cursor.
+        looked for in id, reason and data; such a search tells its ``total`` (else None) only if it
+        has seen everything. A page ends early, with a cursor to go on from, where its messages and
+        results are large, or those that are meant so rare that to find the next one takes more than
+        a tenth of a second. Raises UsageError for an unknown state, sort or cursor.
         """
         choice = Choice(self.shared, wanted(states, problems), nodes, methods, job, all)
         after, down = position(cursor, sort), sort == "-accepted"
-        total: int | None
-        if text:
-            numbers, last = choice.search(after, text, limit, down=down)
-            total = len(numbers) if last is None and cursor is None else None
-        else:
-            numbers = list(itertools.islice(choice.walk(after, down=down), limit + 1))
-            last = numbers[limit - 1] if len(numbers) > limit else None
-            total = choice.total()
-        found = self._page(numbers[:limit], now)
-        if len(found) < min(limit, len(numbers)):
+        total = None if text else choice.total()
+        numbers: list[int] = []
+        last: int | None = None
+        if total != 0:
+            numbers, last = choice.page(after, text or "", limit, down=down)
+        if text and last is None and cursor is None:
+            total = len(numbers)
+        found = self._page(numbers, now)
+        if len(found) < len(numbers):
             last = numbers[len(found) - 1]
         return {
             "messages": found,

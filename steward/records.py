@@ -1,26 +1,17 @@
-"""What is written down beside the messages: the roster, errors, files' offsets."""
+"""What is written down beside messages and errors: the roster, files' offsets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from steward.handoff.state import Now
-from steward.ledger import Shared
-from steward.message import MessageId
-from steward.outbox_choice import numbered
-from steward.outbox_queries import rfc3339
-from steward.records_journal import JournalRecords
+from steward.records_errors import ErrorRecords
 from steward.subjects import NodeName
 
-REPEAT_SECONDS = 60.0
-KEEP_SECONDS = 90 * 86400.0
-KEEP_ERRORS = 100_000
-_MOST_IDS = 100
 _MOST_IDENTITIES = 16
-_ERROR = "SELECT n, node, level, code, text, hint, messages, count, first_at, last_at FROM error"
 
 
 class Speaker(NamedTuple):
@@ -44,12 +35,8 @@ class Seen(NamedTuple):
     hello: dict[str, Any]
 
 
-class Records(JournalRecords):
-    """Roster, errors, offsets; and the journal's place."""
-
-    def __init__(self, shared: Shared) -> None:
-        super().__init__(shared)
-        self.shared = shared
+class Records(ErrorRecords):
+    """Roster and offsets; with errors and the journal's place."""
 
     # ---------------------------------------------------------------- roster
 
@@ -80,9 +67,22 @@ class Records(JournalRecords):
         found = self._seen("WHERE name = ?", name)
         return found[0] if found else None
 
-    def roster(self) -> list[Seen]:
-        """Every node that ever said hello, by name."""
-        return self._seen("ORDER BY name")
+    def roster(self, names: Collection[str] | None = None) -> list[Seen]:
+        """Every node that ever said hello, by name; or those of ``names``."""
+        if names is None:
+            return self._seen("ORDER BY name")
+        chosen = msgspec.json.encode(list(names)).decode()
+        return self._seen("WHERE name IN (SELECT value FROM json_each(?)) ORDER BY name", chosen)
+
+    def sightings(self) -> list[tuple[NodeName, float, float, bool]]:
+        """For every node that ever said hello: name, steady time of the last one, the interval
+        that it named, whether it was a goodbye."""
+        sql = "SELECT name, heard, interval, goodbye FROM roster"
+        return self.con.execute(sql).fetchall()
+
+    def hellos(self) -> list[tuple[NodeName, bytes]]:
+        """What every node said of itself last, as JSON."""
+        return self.con.execute("SELECT name, hello FROM roster").fetchall()
 
     def peers(self) -> list[NodeName]:
         """Every node that this one shares a stream with, in either direction."""
@@ -112,98 +112,6 @@ class Records(JournalRecords):
             for name, first, last, heard, store, start, identities, hello in rows
         ]
 
-    # ---------------------------------------------------------------- errors
-
-    def add_error(
-        self,
-        node: NodeName,
-        code: str,
-        text: str,
-        hint: str,
-        now: Now,
-        *,
-        level: str = "error",
-        message_ids: Sequence[MessageId] = (),
-        time: float | None = None,
-        count: int = 1,
-    ) -> bool:
-        """Record an error, or count it if the node had the same code within the last minute.
-        Returns whether it is a new one.
-
-        ``time``: wall time at which it happened (default: now); ``count``: how many it stands for;
-        ``message_ids``: the messages that it befell.
-        """
-        at = now.wall if time is None else time
-        self.shared.touched.errors += 1
-        self.shared.touched.nodes.add(node)
-        last = self.con.execute(
-            "SELECT n, messages, count FROM error WHERE node = ? AND code = ? AND last_at >= ?"
-            " ORDER BY last_at DESC LIMIT 1",
-            (node, code, at - REPEAT_SECONDS),
-        ).fetchone()
-        if last is None:
-            ids = list(dict.fromkeys(message_ids))[:_MOST_IDS]
-            self.con.execute(
-                "INSERT INTO error (node, level, code, text, hint, messages, count, first_at,"
-                " last_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (node, level, code, text, hint, msgspec.json.encode(ids).decode(), count, at, at),
-            )
-            return True
-        n, messages, before = last
-        ids = list(dict.fromkeys([*msgspec.json.decode(messages), *message_ids]))[:_MOST_IDS]
-        self.con.execute(
-            "UPDATE error SET count = ?, messages = ?, last_at = max(last_at, ?) WHERE n = ?",
-            (before + count, msgspec.json.encode(ids).decode(), at, n),
-        )
-        return False
-
-    def errors(
-        self,
-        *,
-        node: str | None = None,
-        level: str | None = None,
-        text: str | None = None,
-        limit: int = 100,
-        cursor: str | None = None,
-    ) -> dict[str, Any]:
-        """A page of errors, newest first: ``errors``, ``cursor`` (None: that was all).
-
-        Raises UsageError for a cursor that is none.
-        """
-        terms, args = ["n < ?"], [numbered(cursor)]
-        wanted: list[tuple[str, Any]] = [("node = ?", node), ("level = ?", level)]
-        if text is not None:
-            wanted.append(("instr(lower(text || ' ' || code || ' ' || hint), ?)", text.lower()))
-        chosen = [(term, value) for term, value in wanted if value is not None]
-        where = " AND ".join([*terms, *(term for term, _ in chosen)])
-        rows = self.con.execute(
-            f"{_ERROR} WHERE {where} ORDER BY n DESC LIMIT ?",
-            (*args, *(value for _, value in chosen), limit + 1),
-        ).fetchall()
-        more = len(rows) > limit
-        found = [_error(*row) for row in rows[:limit]]
-        return {"errors": found, "cursor": str(found[-1]["n"]) if more else None}
-
-    def errors_by_minute(self, now: Now, minutes: int = 60) -> dict[NodeName, list[int]]:
-        """For each node that had any: errors in each of the last ``minutes``, the latest last."""
-        counts: dict[NodeName, list[int]] = {}
-        since = now.wall - minutes * 60
-        rows = self.con.execute(
-            "SELECT node, last_at, count FROM error WHERE last_at > ?", (since,)
-        )
-        for node, at, count in rows:
-            minute = min(minutes - 1, int((at - since) / 60))
-            counts.setdefault(node, [0] * minutes)[minute] += count
-        return counts
-
-    def prune_errors(self, now: Now, keep: int = KEEP_ERRORS) -> int:
-        """Delete errors older than 90 days, and the oldest beyond ``keep``; how many."""
-        gone = self.con.execute(
-            "DELETE FROM error WHERE last_at < ? OR n <= (SELECT max(n) FROM error) - ?",
-            (now.wall - KEEP_SECONDS, keep),
-        )
-        return gone.rowcount
-
     # ---------------------------------------------------------------- files
 
     def append_offset(self, path: str) -> int:
@@ -227,31 +135,3 @@ class Records(JournalRecords):
 
     def drop_claim(self, name: str) -> None:
         self.con.execute("DELETE FROM claim WHERE name = ?", (name,))
-
-
-def _error(
-    n: int,
-    node: str,
-    level: str,
-    code: str,
-    text: str,
-    hint: str,
-    messages: str,
-    count: int,
-    first: float,
-    last: float,
-) -> dict[str, Any]:
-    ids = msgspec.json.decode(messages)
-    return {
-        "n": n,
-        "time": rfc3339(first),
-        "node": node,
-        "level": level,
-        "code": code,
-        "text": text,
-        "hint": hint,
-        "messageId": ids[0] if ids else None,
-        "messageIds": ids,
-        "count": count,
-        "last": rfc3339(last),
-    }

@@ -106,6 +106,9 @@ CREATE TABLE tally (
     count INTEGER NOT NULL,
     PRIMARY KEY (lane, state)
 ) WITHOUT ROWID;
+-- Of those that the daily work and every console ask for, there are few.
+CREATE INDEX tally_open ON tally (state, lane, count)
+    WHERE count > 0 AND state IN ('queued', 'sent', 'delivered', 'running');
 
 -- Results for ids that this store doesn't know: filed, not lost.
 CREATE TABLE orphan (
@@ -212,7 +215,8 @@ CREATE TABLE error (
 );
 CREATE INDEX error_repeat ON error (node, code, last_at);
 CREATE INDEX error_last   ON error (last_at);
-CREATE INDEX error_node   ON error (node, last_at);
+CREATE INDEX error_recent ON error (node, last_at);
+CREATE INDEX error_node   ON error (node);  -- and n, as in every index: the order of lists
 CREATE INDEX error_level  ON error (level);
 
 -- Files that events append to: what lies beyond the offset was never committed.

@@ -9,8 +9,12 @@ INSERT INTO job SELECT min(n), job FROM message WHERE job IS NOT NULL
 DROP INDEX message_ill;
 CREATE INDEX message_ill ON message (state, n) WHERE ill = 1;
 
-CREATE INDEX error_node  ON error (node, last_at);
-CREATE INDEX error_level ON error (level);
+CREATE INDEX tally_open ON tally (state, lane, count)
+    WHERE count > 0 AND state IN ('queued', 'sent', 'delivered', 'running');
+
+CREATE INDEX error_recent ON error (node, last_at);
+CREATE INDEX error_node   ON error (node);
+CREATE INDEX error_level  ON error (level);
 
 ALTER TABLE roster ADD COLUMN interval REAL NOT NULL DEFAULT 15;
 ALTER TABLE roster ADD COLUMN goodbye INTEGER NOT NULL DEFAULT 0;

@@ -18,10 +18,11 @@ from steward.store import Store
 
 class Errors(msgspec.Struct, forbid_unknown_fields=True):
     node: str | None = None
-    level: str | None = None
+    level: str | list[str] | None = None
     text: str | None = None
     limit: int = 100
     cursor: str | None = None
+    after: int = 0
 
 
 class Explain(msgspec.Struct, forbid_unknown_fields=True, rename={"frm": "from"}):
@@ -62,11 +63,13 @@ class DaemonApi:
         p = msgspec.convert(params, Errors)
         if not 1 <= p.limit <= 10_000:
             raise UsageError(f"limit is {p.limit}", "1 to 10,000")
+        levels = [p.level] if isinstance(p.level, str) else p.level or ()
         return await self._store.read(
             lambda t: t.records.errors(
-                node=p.node, level=p.level, text=p.text, limit=p.limit, cursor=p.cursor
+                node=p.node, levels=levels, text=p.text or None, limit=p.limit, cursor=p.cursor,
+                after=p.after,
             )
-        )
+        )  # fmt: skip
 
     async def _processes(self, _params: dict[str, Any], _caller: Caller) -> object:
         return {"processes": self._house.processes()}

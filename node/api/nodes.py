@@ -9,7 +9,7 @@ import msgspec
 
 from node.api.house import House
 from node.api.messages import MessageApi
-from node.targets import resolve
+from node.targets import is_literal, resolve
 from node.views import NodeViews
 from steward.control.address import Caller
 from steward.control.server import Handler
@@ -61,7 +61,11 @@ class NodeApi:
         targets = params.get("targets")
         if not isinstance(targets, list) or not all(isinstance(t, str) for t in targets):
             raise UsageError("targets is no list of names", "names, globs, key=value, @group")
-        known = await self._store.read(self._views.labels)
+        literal = [t for t in targets if is_literal(t)]
+        if len(literal) == len(targets):
+            known = await self._store.read(lambda t: self._views.heard_of(t, literal))
+        else:
+            known = await self._store.read(self._views.labels)
         return resolve(targets, known, self._house.settings.groups)
 
     async def _nodes(self, params: dict[str, Any], _caller: Caller) -> object:
@@ -112,5 +116,5 @@ class NodeApi:
         return {"nodes": names, "messages": 0}
 
     async def _open_for(self, names: Sequence[NodeName]) -> int:
-        loads = await self._store.read(lambda t: t.outbox.loads())
-        return sum(loads[n].queued + loads[n].under_way for n in names if n in loads)
+        loads = await self._store.read(lambda t: t.outbox.loads(names))
+        return sum(load.queued + load.under_way for load in loads.values())

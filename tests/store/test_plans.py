@@ -62,7 +62,8 @@ def a_day(box: SqliteLedger) -> None:
     inbox.run_key(MessageId("x"), SHIP)
     records.add_error(SHIP, "code", "text", "", at(11))
     records.errors_by_minute(at(12))
-    box.tables.history.messages(at(12), states=["queued", "failed"], nodes=[SHIP])
+    box.tables.history.messages(at(12), states=["queued", "delivered"], nodes=[SHIP])
+    box.tables.jobs.jobs()
     box.tables.history.messages(at(12), job="j")
     box.tables.end()
 

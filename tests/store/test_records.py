@@ -102,7 +102,13 @@ def test_errors_are_listed_by_pages_and_filters(records: Records) -> None:
     assert [e["code"] for e in page["errors"]] == ["code2", "code1"]
     page = records.errors(limit=2, cursor=page["cursor"])
     assert (len(page["errors"]), page["cursor"]) == (1, None)
-    assert len(records.errors(level="warning")["errors"]) == 2
+    assert len(records.errors(levels=["warning"])["errors"]) == 2
+    assert len(records.errors(levels=["warning", "error"], limit=3)["errors"]) == 3
+    codes = [e["code"] for e in records.errors(levels=["warning", "error"])["errors"]]
+    assert codes == ["code4", "code3", "code2", "code1", "code0"]
+    assert records.errors(levels=["critical"])["errors"] == []
+    assert len(records.errors(levels=["error"], node=SHIP, text="code")["errors"]) == 3
+    assert [e["n"] for e in records.errors(after=3)["errors"]] == [5, 4]
     assert len(records.errors(text="CODE3")["errors"]) == 1
     assert len(records.errors(text="mend")["errors"]) == 5
     assert records.errors(node="ship2")["errors"] == []
