@@ -37,6 +37,7 @@ LEVEL_LOOKS = {
     "warning": ("⚠", Tone.WARN),
     "info": ("·", Tone.MUTED),
 }
+WELL = ("succeeded", "published")
 PROBLEMS = ("failed", "timed_out", "refused", "undelivered", "expired", "interrupted", "unknown")
 BARS = "▁▂▃▄▅▆▇█"
 

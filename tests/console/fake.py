@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from steward.errors import NoDaemon, StewardError, UnknownId
+from tests.console import jobs
 from tui.times import Clock
 
 NOON = datetime(2026, 3, 14, 12, 0, 0, tzinfo=UTC).timestamp()
@@ -174,6 +175,12 @@ class FakeDaemon:
             if message["id"] == id:
                 return message
         raise UnknownId(f"no message {id}", "see steward messages ls")
+
+    def on_jobs(self, limit: int = 100, cursor: str | None = None, text: str = "") -> Any:
+        return jobs.listed(self.messages, limit, cursor, text)
+
+    def on_job(self, job: str) -> dict[str, Any]:
+        return jobs.shown(self.messages, job)
 
     def on_errors(self, limit: int = 100, cursor: str | None = None, **kept: Any) -> Any:
         found = [e for e in self.errors if kept.get("node") in (None, e["node"])]

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from tui import draft, results, rows
+from tui import groups, question, rows
 from tui.ink import Line, Tone, joined, line, say
 from tui.looks import PROBLEMS
-from tui.rows import Group, Job, Resolved
+from tui.question import Question
+from tui.rows import Group, Job
 from tui.screens.page import Page
+from tui.stakes import Deed, stake
 
 AT_ONCE = 500
 """Messages in one call."""
@@ -36,35 +38,42 @@ async def read(page: Page, ids: Iterable[str]) -> list[Job]:
 
 
 async def _cancel(page: Page, jobs: Sequence[str]) -> None:
-    groups = await _groups(page, jobs, results.is_open)
-    count = sum(len(group.ids) for group in groups)
+    found = await _groups(page, jobs, groups.is_open)
+    count = sum(len(group.ids) for group in found)
     if not count:
         page.tell("Nothing to cancel: all of it has ended")
         return
-    question = f"Cancel what is open of {_these(jobs)}, {_messages(count)}?"
-    if await page.sure(question, _details(groups), draft.wide_stake(count), count):
-        answers = await _called(page, "cancel", groups)
+    running = sum(len(group.ids) for group in found if group.state == "running")
+    then = question.endings(count - running, running)
+    text = f"Cancel what is open of {_these(jobs)}, {_messages(count)}?"
+    if await page.sure(_asked(page, Deed.CANCEL, text, found, then)):
+        answers = await _called(page, "cancel", found)
         states = Counter(str(one.get("state")) for one in answers)
         page.tell(", ".join(f"{n:,} {state}" for state, n in states.items()))
         page.desk.link.refresh()
 
 
 async def _retry(page: Page, jobs: Sequence[str]) -> None:
-    groups = await _groups(page, jobs, lambda group: group.state in PROBLEMS)
-    ids = [id for group in groups for id in group.ids]
-    if not ids:
+    found = await _groups(page, jobs, lambda group: group.state in PROBLEMS)
+    count = sum(len(group.ids) for group in found)
+    if not count:
         page.tell("Nothing to send again: what has ended has ended well, or was cancelled")
         return
-    names = list(dict.fromkeys(name for group in groups for name in group.nodes))
-    # What runs again runs on a node: one asks as much as for sending it, and never nothing.
-    stake = draft.stake(Resolved(nodes=names), page.desk.board.nodes)
-    if stake is draft.Stake.NONE or len(ids) > len(names):
-        stake = draft.wide_stake(len(ids))
-    question = f"Send again what did not end well of {_these(jobs)}, {_messages(len(ids))}?"
-    if await page.sure(question, _details(groups), stake, len(ids)):
-        sent = [one for one in await _called(page, "retry", groups) if one.get("newId")]
+    then = [(say("As new messages: what was done before is not undone."),)]
+    text = f"Send again what did not end well of {_these(jobs)}, {_messages(count)}?"
+    if await page.sure(_asked(page, Deed.RETRY, text, found, then)):
+        sent = [one for one in await _called(page, "retry", found) if one.get("newId")]
         page.tell(f"{_messages(len(sent))} sent again: see 2 Messages")
         page.desk.link.refresh()
+
+
+def _asked(
+    page: Page, deed: Deed, text: str, found: Sequence[Group], then: Sequence[Line]
+) -> Question:
+    names = {name for group in found for name in group.nodes}
+    count = sum(len(group.ids) for group in found)
+    needed = stake(deed, names, page.desk.board.nodes, count)
+    return Question(text, needed, count, whom=_listed(found), then=then)
 
 
 async def _groups(page: Page, jobs: Sequence[str], kept: Callable[[Group], bool]) -> list[Group]:
@@ -72,8 +81,8 @@ async def _groups(page: Page, jobs: Sequence[str], kept: Callable[[Group], bool]
     return [group for job in found for group in job.groups if kept(group)]
 
 
-async def _called(page: Page, method: str, groups: Sequence[Group]) -> list[dict[str, object]]:
-    ids = [id for group in groups for id in group.ids]
+async def _called(page: Page, method: str, kept: Sequence[Group]) -> list[dict[str, object]]:
+    ids = [id for group in kept for id in group.ids]
     found: list[dict[str, object]] = []
     for at in range(0, len(ids), AT_ONCE):
         answer = await page.desk.link.call(method, ids=ids[at : at + AT_ONCE])
@@ -89,10 +98,10 @@ def _messages(count: int) -> str:
     return f"{count:,} message{'s' if count != 1 else ''}"
 
 
-def _details(groups: Sequence[Group]) -> list[Line]:
+def _listed(found: Sequence[Group]) -> list[Line]:
     lines: list[Line] = []
-    for group in groups:
+    for group in found:
         count = (say(f"{len(group.ids):,}", Tone.STRONG),)
-        lines.append(line("  ", *joined([count, results.title(group)])))
-        lines.append((say(f"    {results.several(group.nodes, NAMED)}", Tone.MUTED),))
+        lines.append(line("  ", *joined([count, groups.title(group)])))
+        lines.append((say(f"    {groups.several(group.nodes, NAMED)}", Tone.MUTED),))
     return lines

@@ -23,8 +23,8 @@ COLUMNS = (
     Column("method", "METHOD", 13, room=124),
     Column("what", "WHAT", 14, share=3),
     Column("nodes", "NODES", 5, right=True),
-    Column("progress", "PROGRESS", 18, share=1),
-    Column("counts", "HOW IT STANDS", 14, share=4),
+    Column("progress", "PROGRESS", 16, share=1),
+    Column("counts", "HOW IT STANDS", 20, share=5),
     Column("age", "AGE", 4, right=True),
     Column("took", "TOOK", 7, right=True),
     Column("job", "ID", 10, room=150),
@@ -128,11 +128,11 @@ class JobsPage(ListPage):
 
     def do_compose(self) -> None:
         if self.table.chosen:
-            self.attempt(self._compose)
+            self.attempt(self._to_their_nodes)
         else:
             self.post_message(self.Turned("compose"))
 
-    async def _compose(self) -> None:
+    async def _to_their_nodes(self) -> None:
         """To the nodes of the jobs chosen."""
         found = await job_deeds.read(self, [job.job for job in self.table.chosen])
         names = [name for job in found for group in job.groups for name in group.nodes]
@@ -148,7 +148,7 @@ class JobsPage(ListPage):
     def copied(self) -> str:
         """The jobs chosen, a line each."""
         return "\n".join(
-            f"{job.job}\t{plain(results.what(job))}\t{plain(results.counts(job))}"
+            f"{job.job}\t{plain(results.what(job))}\t{plain(results.counts(job, 999))}"
             for job in self.table.chosen
         )
 

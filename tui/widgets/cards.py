@@ -74,6 +74,12 @@ class Cards(Inked, ScrollView, can_focus=True):
         """The entry under the cursor, None where there are none."""
         return self.rows[self.cursor] if self.cursor < len(self.rows) else None
 
+    @property
+    def in_sight(self) -> Sequence[Any]:
+        """The entries that are seen now, in whole or in part."""
+        first = self.scroll_offset.y // self.tall
+        return self.rows[first : first + self.size.height // self.tall + 2]
+
     def _line(self, y: int) -> Line:
         index, part = divmod(y + self.scroll_offset.y, self.tall)
         if not self.rows:
