@@ -20,7 +20,7 @@ from node.outcomes import ErrorFacts, tell
 from node.permits import Permits
 from node.presence import Greeter, Roster
 from node.reception import Reception
-from node.runs import Runs
+from node.runs import RUNNER_RESTS, Runs
 from node.schedule import Slots
 from node.site import NodeSite
 from node.tails import Tails
@@ -48,8 +48,10 @@ log = logging.getLogger(__name__)
 class Daemon:
     """One node: an object, so that a test or the demo can run many in one process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, runner_rests: float = RUNNER_RESTS) -> None:
+        """``runner_rests``: seconds without a command until the runner is let go."""
         self.settings = settings
+        self._runner_rests = runner_rests
         self.ready = asyncio.Event()
         """Set once everything has started; the broker may still be away."""
         self._stop = asyncio.Event()
@@ -83,7 +85,9 @@ class Daemon:
             link=LINKS[settings.link],
             start=store.start,
         )
-        runs = Runs(settings.state_dir, limit=settings.limits.output_bytes)
+        runs = Runs(
+            settings.state_dir, limit=settings.limits.output_bytes, rests=self._runner_rests
+        )
         handoff = Handoff(settings.node, store.start, Random(), lambda: token_hex(8))
         self._handoff = handoff
         self._site = site = NodeSite(settings, store, bus, runs, supervisor, report)

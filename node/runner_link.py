@@ -27,12 +27,17 @@ Ask = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 class RunnerLink:
-    """``on_exit`` is called with the key of each command that ends, and its exit record."""
+    """``on_exit`` is called with the key of each command that ends, and its exit record. A runner
+    that nobody has needed for ``rests`` seconds is let go: it ends by itself, and its memory is
+    the machine's again."""
 
-    def __init__(self, state_dir: Path, settings: Sequence[str], on_exit: OnExit) -> None:
+    def __init__(
+        self, state_dir: Path, settings: Sequence[str], on_exit: OnExit, rests: float
+    ) -> None:
         self._state_dir = state_dir
         self._settings = settings
         self._on_exit = on_exit
+        self._rests = rests
         self._link: _Connection | None = None
         self._wanted = asyncio.Event()
         self._callers: list[asyncio.Future[_Connection]] = []
@@ -57,7 +62,7 @@ class RunnerLink:
                     for caller in self._take_callers():
                         caller.set_result(link)
                     await on_connect(link.ask)
-                    await link.lost.wait()
+                    await self._hold(link, is_needed)
                 except ConnectionError:
                     pass  # nothing was found out: the next connection asks again
                 finally:
@@ -71,6 +76,17 @@ class RunnerLink:
         finally:
             for caller in self._take_callers():
                 caller.set_exception(error)
+
+    async def _hold(self, link: _Connection, is_needed: Callable[[], bool]) -> None:
+        """Until it is lost, or has rested."""
+        while link.used or is_needed():
+            link.used = False
+            try:
+                async with asyncio.timeout(self._rests):
+                    await link.lost.wait()
+                    return
+            except TimeoutError:
+                continue
 
     async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """The runner's answer. A request that a lost connection took along is sent again: it does
@@ -144,6 +160,8 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, on_exit: OnExit) -> None:
         self.lost = asyncio.Event()
+        self.used = True
+        """Something was asked or heard since this was last looked at."""
         self._on_exit = on_exit
         self._transport: asyncio.Transport | None = None
         self._asked: deque[asyncio.Future[dict[str, Any]]] = deque()
@@ -155,6 +173,7 @@ class _Connection(asyncio.Protocol):
             raise ConnectionResetError
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._asked.append(answer)
+        self.used = True
         self._transport.write(msgspec.json.encode(request) + b"\n")
         return await answer
 
@@ -167,6 +186,7 @@ class _Connection(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        self.used = True
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             told = msgspec.json.decode(line, type=dict[str, Any])

@@ -24,6 +24,7 @@ from steward.threads import in_thread
 
 RunKey = NewType("RunKey", str)
 
+RUNNER_RESTS = 600.0
 _PATIENCE = 5.0
 _MOST_RECORDS = 1024
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -61,12 +62,14 @@ class Runs:
 
     ``exited`` gets the key of each command that this object started, or found running, once it has
     ended, however it ended. ``grace``: seconds between SIGTERM and SIGKILL; ``idle``: seconds that
-    a runner without a child and a daemon stays; ``limit``: bytes kept of an output.
+    a runner without a child and a daemon stays; ``limit``: bytes kept of an output; ``rests``:
+    seconds without a command until the daemon lets go of its runner.
     """
 
     def __init__(
-        self, state_dir: Path, *, grace: float = 5.0, idle: float = 10.0, limit: int = 128 << 20
-    ) -> None:
+        self, state_dir: Path, *, grace: float = 5.0, idle: float = 10.0, limit: int = 128 << 20,
+        rests: float = RUNNER_RESTS,
+    ) -> None:  # fmt: skip
         self.exited: asyncio.Queue[RunKey] = asyncio.Queue()
         self._runs = state_dir.absolute() / "runs"
         self._limit = limit
@@ -75,7 +78,7 @@ class Runs:
         self._adopted: set[RunKey] = set()  # by ``adopt``, which finds their ends itself
         self._records: dict[RunKey, Exit] = {}  # as the runner has told them, until asked for
         settings = (f"grace={grace}", f"idle={idle}", f"limit={limit}")
-        self._link = RunnerLink(state_dir.absolute(), settings, self._tell)
+        self._link = RunnerLink(state_dir.absolute(), settings, self._tell, rests)
 
     async def run(self) -> None:
         """Hold the connection from the first need on, for ever. Raises RunnerError if the runner

@@ -448,6 +448,20 @@ async def test_an_idle_runner_ends_and_another_is_started_on_need(
         assert (await second.ended(await second.start("true"))).state is State.SUCCEEDED
 
 
+async def test_a_runner_that_nobody_needs_is_let_go_but_never_while_a_command_runs(
+    state: Path, wait_for: Wait
+) -> None:
+    async with Daemon(state, idle=0.1, rests=0.1) as daemon:
+        long = await daemon.start("sleep", "1")
+        pid = await daemon.runner_pid()
+        assert (await daemon.ended(long)).state is State.SUCCEEDED
+        assert alive(pid)
+        await wait_for(lambda: not alive(pid))
+        again = await daemon.start("true")
+        assert (await daemon.ended(again)).state is State.SUCCEEDED
+        assert await daemon.runner_pid() != pid
+
+
 async def test_two_daemons_share_one_runner(state: Path) -> None:
     async with Daemon(state) as one, Daemon(state) as two:
         await asyncio.gather(one.start("sleep", "0.2"), two.start("sleep", "0.2"))
