@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import sys
+import signal
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from node.at_sea import show
+from node.fleet import end_commands, fleet
 from node.world import World, world
 from steward.errors import StewardError
 from steward.text import safe
 
 SHIPS = ("ship1", "ship2", "ship3")
+START_WITHIN = 60.0
+"""Seconds for the ships beside those."""
 AWAY = 5
 """Commands that wait for the ship that is away."""
 
@@ -161,7 +165,7 @@ async def ship_away(story: Story, ledger: Path) -> None:
 
 async def no_such_ship(story: Story) -> None:
     story.chapter("A ship that was never there; a command that is cancelled; a line in a log")
-    lost = await story.send("ship99", "true", timeout=1, retries=2)
+    lost = await story.send("ship999", "true", timeout=1, retries=2)
     endless = await story.send("ship3", "sleep", "600")
     text = f"the demo was here {time.time_ns()}\n"
     logged = await story.submit(
@@ -203,14 +207,15 @@ async def errors(story: Story) -> list[dict[str, Any]]:
     return found
 
 
-async def tell(folder: Path, ships: int, console: bool) -> bool:
-    """The whole demo in ``folder``; whether every promise held."""
-    more = tuple(f"ship{i}" for i in range(len(SHIPS) + 1, ships + 1))
-    click.echo(f"A broker, central and {len(SHIPS) + len(more)} ships start in {folder}")
-    async with world(folder, (*SHIPS, *more)) as here:
+async def tell(folder: Path, ships: int) -> bool:
+    """The whole story in ``folder``; whether every promise held."""
+    others = range(len(SHIPS) + 1, ships + 1)
+    async with (
+        world(folder, SHIPS) as here,
+        fleet(folder, here.broker.address, others) as more,
+    ):
+        await more.all_up(START_WITHIN)
         story = Story(here)
-        if console:
-            return await open_console(folder / "central")
         for part in (commands(story), ship_away(story, folder / "ledger"), no_such_ship(story)):
             await part
         story.chapter("The promises")
@@ -219,12 +224,13 @@ async def tell(folder: Path, ships: int, console: bool) -> bool:
         return all(held for held, _ in story.held)
 
 
-async def open_console(state_dir: Path) -> bool:
-    """The console is a program of its own, on this terminal."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "steward.cli", "console", "--state-dir", str(state_dir)
-    )
-    return await process.wait() == 0
+async def _unless_told_to_end(work: Awaitable[bool]) -> bool:
+    """``work``, which a service manager's or a closed terminal's signal cancels: nothing that was
+    started must outlive it."""
+    task = asyncio.ensure_future(work)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    return await task
 
 
 @click.command()
@@ -235,15 +241,21 @@ async def open_console(state_dir: Path) -> bool:
     show_default=True,
     help="Ships in the world.",
 )
-@click.option("--console", is_flag=True, help="Open the console on that world instead.")
+@click.option("--console", is_flag=True, help="Open the console on it instead, with traffic.")
 @click.option("--keep", is_flag=True, help="Keep the folder for a look afterwards.")
 def demo(nodes: int, console: bool, keep: bool) -> int:
-    """Start a broker, central and three ships in a fresh folder, send real commands, take a ship
-    away and bring it back. Exit status 0 only if every promise held."""
+    """Start a broker, central and ships in a fresh folder, send real commands, take a ship away and
+    bring it back. Exit status 0 only if every promise held."""
     folder = Path(tempfile.mkdtemp(prefix="steward-demo-"))
+    click.echo(f"A broker, central and {nodes} ships start in {folder}")
     try:
-        held = asyncio.run(tell(folder, nodes, console))
+        held = asyncio.run(
+            _unless_told_to_end(show(folder, nodes) if console else tell(folder, nodes))
+        )
+    except asyncio.CancelledError:
+        held = False
     finally:
+        end_commands(folder)
         if keep:
             click.echo(f"\nEverything is left in {folder}")
         else:
