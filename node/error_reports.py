@@ -92,7 +92,7 @@ class ErrorReports:
         while True:
             process.enter(ProcessState.WAITING)
             try:
-                async with asyncio.timeout(1.0 if self._counting() else None):
+                async with asyncio.timeout(self._left()):
                     facts = await self._waiting.get()
             except TimeoutError:
                 self._close_due()
@@ -120,8 +120,10 @@ class ErrorReports:
             else:
                 return
 
-    def _counting(self) -> bool:
-        return any(r.count for r in self._repeats.values())
+    def _left(self) -> float | None:
+        """Seconds until the first window ends: what is counted in it wakes nobody."""
+        ends = [repeats.until for repeats in self._repeats.values()]
+        return max(0.0, min(ends) - time.monotonic()) if ends else None
 
     def _close_due(self) -> None:
         for code in [c for c, r in self._repeats.items() if time.monotonic() >= r.until]:

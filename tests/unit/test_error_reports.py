@@ -37,6 +37,23 @@ async def test_the_first_goes_at_once_and_repeats_are_counted_with_their_ids() -
     assert rest.message_ids == ["m1", "m2", "m3", "m4"]
 
 
+async def test_a_repeat_is_told_although_nothing_comes_after_it() -> None:
+    told: list[ErrorFacts] = []
+
+    async def deliver(facts: ErrorFacts) -> None:
+        told.append(facts)
+
+    reports = ErrorReports(deliver, window=0.3)
+    running = asyncio.create_task(reports.run(process(reports)))
+    reports("undelivered", "the first", message_id=MessageId("m0"))
+    await collected(told, 1)
+    await asyncio.sleep(0)  # it waits for the next one
+    reports("undelivered", "the second", message_id=MessageId("m1"))
+    await collected(told, 2)
+    running.cancel()
+    assert told[1].message_ids == ["m1"]
+
+
 async def test_what_the_store_refuses_is_kept_and_tried_again() -> None:
     told: list[ErrorFacts] = []
     tries = 0
