@@ -121,6 +121,7 @@ class Daemon:
         subscribers = Subscribers(
             store, bus, handoff, supervisor, self._metrics, household, registry()
         )
+        site.dropped = lambda: subscribers.dropped
         views = NodeViews(site, store, bus, self._metrics.throughput)
         journal = Journal(
             settings.state_dir,

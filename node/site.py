@@ -63,6 +63,7 @@ class NodeSite:
         self.roster: Roster
         self.tails: Tails
         self.intake: Callable[[], tuple[bool, str]]
+        self.dropped: Callable[[], int] = lambda: 0
         self._store = store
         self._bus = bus
         self._runs = runs

@@ -37,6 +37,8 @@ class Facts(Protocol):
 
     def intake(self) -> tuple[bool, str]: ...
 
+    def dropped(self) -> int: ...
+
 
 class _Known(NamedTuple):
     seen: Seen
@@ -263,6 +265,7 @@ def _hello(seen: Seen) -> Hello:
 def _said(known: _Known | None) -> dict[str, Any]:
     """What a node has told of itself; the same keys for one that never spoke."""
     if known is None:
+            dropped=self._facts.dropped() + self._bus.incoming.dropped + self._bus.replies.dropped,
         silent = ("start", "version", "uptime", "machineId", "interval", "lastSeen", "clockSkew")
         nothing: dict[str, Any] = {"labels": {}, "runningNow": None, "theirQueue": {}, "alarms": []}
         return {**dict.fromkeys(silent), **nothing}

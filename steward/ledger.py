@@ -13,6 +13,9 @@ from steward.subjects import NodeName, Subject
 HIDDEN = frozenset({"Result", "Cancel", "ErrorLog", "Running", "SayHello", "WatchOutput", "Ping"})
 """The machinery's own methods: not listed and not journaled unless somebody asks for them."""
 
+ASKING = frozenset({"Ping"})
+"""Of these, what somebody waits for: that it does not arrive is an answer, and no error."""
+
 GAVE_UP: Mapping[State, str] = {
     State.EXPIRED: "its time had passed before it was delivered",
     State.UNDELIVERED: "no receipt in all its attempts",

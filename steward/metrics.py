@@ -33,7 +33,8 @@ _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 @dataclass(frozen=True)
 class Snapshot:
     """What is so now. Counts by state; ``oldest`` = seconds that the oldest open message waits;
-    ``reconnects`` since the daemon's start; ``hello_nodes`` = nodes that have ever said hello."""
+    ``reconnects`` and ``dropped`` since the daemon's start; ``hello_nodes`` = nodes that have ever
+    said hello."""
 
     messages: Mapping[str, int] = field(default_factory=dict)
     oldest: float = 0.0
@@ -42,6 +43,7 @@ class Snapshot:
     hello_nodes: int = 0
     connected: bool = False
     reconnects: int = 0
+    dropped: int = 0
 
 
 TakeSnapshot = Callable[[], Coroutine[Any, Any, Snapshot]]
@@ -231,6 +233,11 @@ class _Gauges(Collector):
             yield GaugeMetricFamily(name, text, value)
         yield CounterMetricFamily(
             "steward_broker_reconnects", "Connections after the first.", now.reconnects
+        )
+        yield CounterMetricFamily(
+            "steward_arrivals_dropped",
+            "Frames and receipts that found their queue full; they are sent again.",
+            now.dropped,
         )
         info = GaugeMetricFamily("steward_build_info", "Always 1.", labels=["version"])
         info.add_metric([steward.__version__], 1)

@@ -13,7 +13,7 @@ from steward.errors import BusError, StoreFull
 from steward.frames import Frame, Notice
 from steward.handoff import Handoff
 from steward.handoff.state import Now, Work
-from steward.ledger import HIDDEN
+from steward.ledger import ASKING, HIDDEN
 from steward.message import MAX_MESSAGE_BYTES, Kind, MessageId, State
 from steward.metrics import Metrics
 from steward.outbox import Published
@@ -70,7 +70,8 @@ class Publisher:
         self._has_more = False
         _, kind, method = subjects.parse(subject)
         # Of an event people want to know that it has arrived; of a command, how it ended.
-        self._is_patient = Kind(kind).is_command or method in HIDDEN
+        self._is_patient = Kind(kind).is_command or method in HIDDEN - ASKING
+        self._reports = method not in ASKING
         self._look: Callable[[Process, float], Awaitable[float | None]] = (
             self._hand_off if Kind(kind).is_acked else self._cry_out
         )
@@ -139,7 +140,7 @@ class Publisher:
             if frame.messages:
                 process.holding += f" from message {frame.messages[0].id}"
             await self._send(frame)
-        if work.gave_up:
+        if work.gave_up and self._reports:
             self._owner.undelivered(work)
         return work.due
 

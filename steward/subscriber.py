@@ -76,6 +76,11 @@ class Subscribers:
         self._house = household
         self._mailboxes: dict[str, Mailbox[Incoming]] = {m: Mailbox() for m in (*methods, UNKNOWN)}
 
+    @property
+    def dropped(self) -> int:
+        """Messages that came faster than they were taken, and have to come again."""
+        return sum(mailbox.dropped for mailbox in self._mailboxes.values())
+
     def start(self) -> None:
         """One process a method, and one that sorts."""
         for method, mailbox in self._mailboxes.items():

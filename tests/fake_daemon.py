@@ -276,7 +276,8 @@ class FakeDaemon:
         return await self.do_submit({"messages": fields})
 
     def do_nodes(self, params: Params) -> Params:
-        return {"nodes": list(self.nodes.values())}
+        names = params.get("names")
+        return {"nodes": [n for n in self.nodes.values() if names is None or n["name"] in names]}
 
     def do_node(self, params: Params) -> Params:
         if params["name"] not in self.nodes:

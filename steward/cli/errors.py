@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from steward.cli import exits, output, views_fleet
-from steward.cli.options import ask, complete_node, prints, talks
+from steward.cli.options import complete_node, prints, talks
 from steward.control.client import ControlClient
 
 _PAGE: Final = 1000
@@ -24,23 +24,38 @@ def errors() -> None:
 
 @errors.command()
 @click.option("--node", shell_complete=complete_node)
-@click.option("--level", help="Only this one: warning, error, …")
+@click.option("--level", multiple=True, help="Only this one: warning, error, …")
 @click.option("--text", help="Only those with this in them.")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True)
 @click.option("--cursor", help="Go on where an earlier list ended.")
 @prints
 @talks
-def ls(output: str, state_dir: Path, **wanted: Any) -> int:
+def ls(output: str, state_dir: Path, limit: int, cursor: str | None, **filters: Any) -> int:
     """List errors, newest first."""
-    return _list(ask(state_dir, "errors", **wanted), output)
+    return asyncio.run(_list(state_dir, output, limit, cursor, filters))
 
 
-def _list(answer: Mapping[str, Any], form: str) -> int:
-    found = answer["errors"]
+async def _list(
+    state_dir: Path, form: str, limit: int, cursor: str | None, filters: Mapping[str, Any]
+) -> int:
+    found: list[dict[str, Any]] = []
+    async with ControlClient(state_dir) as client:
+        while len(found) < limit:
+            page = min(_PAGE, limit - len(found))
+            answer = await client.call("errors", limit=page, cursor=cursor, **_wanted(filters))
+            found += answer["errors"]
+            cursor = answer["cursor"]
+            if cursor is None:
+                break
     output.records(found, form, lambda: _table(found), "n")
-    if answer.get("cursor") is not None and form == "table":
-        output.note(f"more: --cursor {answer['cursor']}, or a higher --limit")
+    if cursor is not None and form == "table":
+        output.note(f"more: --cursor {cursor}, or a higher --limit")
     return exits.OK
+
+
+def _wanted(filters: Mapping[str, Any]) -> dict[str, Any]:
+    """What the daemon is asked for; no level is not the same as none of them."""
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in filters.items() if v != ()}
 
 
 def _table(found: Sequence[Mapping[str, Any]]) -> None:
@@ -53,15 +68,15 @@ def _table(found: Sequence[Mapping[str, Any]]) -> None:
 
 @errors.command()
 @click.option("--node", shell_complete=complete_node)
-@click.option("--level", help="Only this one: warning, error, …")
+@click.option("--level", multiple=True, help="Only this one: warning, error, …")
 @click.option("--text", help="Only those with this in them.")
 @click.option("-n", "--lines", type=click.IntRange(min=0), default=10, show_default=True)
 @prints
 @talks
-def tail(output: str, state_dir: Path, lines: int, **wanted: Any) -> int:
+def tail(output: str, state_dir: Path, lines: int, **filters: Any) -> int:
     """Print the last errors, then each new one, and each that is counted again, as it comes, until
     Ctrl-C."""
-    asyncio.run(_follow(state_dir, output, lines, wanted))
+    asyncio.run(_follow(state_dir, output, lines, _wanted(filters)))
     return exits.OK
 
 
@@ -76,26 +91,26 @@ async def _follow(state_dir: Path, form: str, lines: int, wanted: Mapping[str, A
         seen = max((int(error["n"]) for error in last), default=0)
         async for _told in client.notifications():
             counts = {int(error["n"]): error["count"] for error in last}
-            last = (await client.call("errors", limit=_PAGE, **wanted))["errors"]
+            page = await client.call("errors", limit=_PAGE, **wanted)
+            last = page["errors"]
             again = [e for e in last if counts.get(int(e["n"]), e["count"]) < e["count"]]
-            for error in (*reversed(again), *await _since(client, seen, wanted)):
+            for error in (*reversed(again), *await _since(client, page, seen, wanted)):
                 _print(error, form)
                 seen = max(seen, int(error["n"]))
 
 
 async def _since(
-    client: ControlClient, seen: int, wanted: Mapping[str, Any]
+    client: ControlClient, page: Mapping[str, Any], seen: int, wanted: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """The errors after ``seen``, oldest first."""
+    """The errors after ``seen``, oldest first; ``page``: the newest."""
     new: dict[int, dict[str, Any]] = {}
-    cursor = None
     while True:
-        answer = await client.call("errors", limit=_PAGE, cursor=cursor, **wanted)
-        page = {int(error["n"]): error for error in answer["errors"] if int(error["n"]) > seen}
-        new |= page
-        cursor = answer.get("cursor")
-        if cursor is None or len(page) < len(answer["errors"]):
+        some = {int(error["n"]): error for error in page["errors"] if int(error["n"]) > seen}
+        new |= some
+        cursor = page["cursor"]
+        if cursor is None or len(some) < len(page["errors"]):
             return [new[n] for n in sorted(new)]
+        page = await client.call("errors", limit=_PAGE, cursor=cursor, after=seen, **wanted)
 
 
 def _print(error: Mapping[str, Any], form: str) -> None:

@@ -96,17 +96,22 @@ def _tell(found: Sequence[dict[str, Any]]) -> None:
             print()
         for line in views.timeline(message, at):
             output.line(line)
-        result = message.get("result") or {}
-        for stream in ("stdout", "stderr"):
-            data = output.field(result, stream)
-            if data:
-                print(f"{stream}:")
-                output.block(data)
-            if left_out := result.get(f"{stream}Cut"):
-                print(f"  … {left_out:,} bytes more: steward messages output {message['id']}")
-                output.block(output.field(result, f"{stream}Tail"))
-            if lost := result.get(f"{stream}Lost"):
-                print(f"  … {lost:,} bytes beyond the node's bound were not kept")
+        show_output(message)
+
+
+def show_output(message: Mapping[str, Any]) -> None:
+    """What a command wrote, as far as its result has it, safe to show."""
+    result = message.get("result") or {}
+    for stream in ("stdout", "stderr"):
+        data = output.field(result, stream)
+        if data:
+            print(f"{stream}:")
+            output.block(data)
+        if left_out := result.get(f"{stream}Cut"):
+            print(f"  … {left_out:,} bytes more: steward messages output {message['id']}")
+            output.block(output.field(result, f"{stream}Tail"))
+        if lost := result.get(f"{stream}Lost"):
+            print(f"  … {lost:,} bytes beyond the node's bound were not kept")
 
 
 @messages.command()

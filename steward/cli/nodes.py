@@ -12,6 +12,7 @@ import click
 
 from steward.cli import exits, output, views, views_fleet
 from steward.cli.options import ask, complete_node, prints, talks
+from steward.cli.ping import ping
 from steward.cli.targets import resolved
 from steward.control.client import ControlClient
 from steward.errors import UsageError
@@ -29,6 +30,9 @@ def nodes() -> None:
     """List and show nodes; hold, release and clear their queues."""
 
 
+nodes.add_command(ping)
+
+
 @nodes.command()
 @click.argument("targets", nargs=-1, metavar="[NODE…]", shell_complete=complete_node)
 @prints
@@ -40,10 +44,8 @@ def ls(targets: tuple[str, ...], output: str, state_dir: Path) -> int:
 
 async def _list(state_dir: Path, targets: tuple[str, ...], form: str) -> int:
     async with ControlClient(state_dir) as client:
-        found = (await client.call("nodes"))["nodes"]
-        if targets:
-            wanted = set(await resolved(client, targets))
-            found = [node for node in found if node["name"] in wanted]
+        names = await resolved(client, targets) if targets else None
+        found = (await client.call("nodes", names=names))["nodes"]
     output.records(found, form, lambda: _table(found), "name")
     return exits.OK
 

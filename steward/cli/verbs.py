@@ -30,6 +30,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "send": Verb("steward.cli.send:send", "Have a command run on one or more nodes."),
     "submit": Verb("steward.cli.submit:submit", "Submit messages from a file of JSON."),
     "messages": Verb("steward.cli.messages:messages", "List, show, cancel, retry messages."),
+    "jobs": Verb("steward.cli.jobs:jobs", "Messages sent together, and how they ended."),
     "nodes": Verb("steward.cli.nodes:nodes", "List and show nodes; hold and clear queues."),
     "errors": Verb("steward.cli.errors:errors", "What went wrong, on every node."),
     "processes": Verb("steward.cli.processes:processes", "A node's publishers and subscribers."),

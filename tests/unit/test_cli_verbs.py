@@ -21,6 +21,7 @@ def test_every_verb_that_talks_exits_5_without_a_daemon(steward: Steward) -> Non
         *("messages ls", "messages show x", "messages cancel x", "messages retry x"),
         *("messages output x", "nodes ls", "nodes show x", "nodes hold x", "nodes release --all"),
         *("nodes clear x", "nodes forget x", "errors ls", "errors tail", "processes", "status"),
+        *("jobs ls", "jobs show x", "nodes ping x"),
     )
     for argv in commands:
         ran = steward(*argv.split())
@@ -101,6 +102,8 @@ def test_errors_tail_shows_the_last_and_each_new_one_until_the_daemon_goes(
     texts = [json.loads(line)["text"] for line in ran.out.splitlines()]
     assert texts == ["old 3", "old 4", "new 0"]
     assert ran.status == 5
+    # One page for the beginning, one for each notification.
+    assert len(daemon.asked("errors")) == 2
 
 
 def test_processes_here_and_elsewhere(daemon: FakeDaemon, steward: Steward) -> None:

@@ -61,6 +61,7 @@ class Daemon:
             hello_nodes=3,
             connected=True,
             reconnects=5,
+            dropped=7,
         )
         self.asked = 0
         self.threads: set[int] = set()
@@ -132,6 +133,7 @@ async def test_gauges_are_what_the_daemon_says_now(daemon: Daemon) -> None:
     assert samples["hello_nodes"] == 3
     assert samples["steward_broker_connected"] == 1
     assert samples["steward_broker_reconnects_total"] == 5
+    assert samples["steward_arrivals_dropped_total"] == 7
     assert samples["steward_build_info{version=0.1.0}"] == 1
 
 
