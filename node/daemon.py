@@ -148,6 +148,7 @@ class Daemon:
             DaemonApi(site, store, lambda: permits, views),
         ):
             handlers |= api.handlers()
+        views.on_turned = server.nodes_changed
         link = _Link(store, handoff, publishers, greeter, views, server)
         bus.listen(link.changed)
         bus.listen(followers.link_changed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -62,6 +62,8 @@ class Totals(NamedTuple):
     alarms: list[str]
     heard: int
     """Nodes that have ever said hello."""
+    turned: frozenset[NodeName]
+    """Nodes whose state is another than when this was asked last: silence changes it, too."""
 
 
 class _Labels(msgspec.Struct):
@@ -77,6 +79,9 @@ class NodeViews:
         self._store = store
         self._bus = bus
         self._listening_since: float | None = None
+        self._presences: dict[NodeName, Presence] | None = None
+        self.on_turned: Callable[[Collection[NodeName]], None] = lambda _names: None
+        """Told of the nodes whose state has changed though nothing was stored."""
 
     def link_changed(self, up: bool) -> None:
         self._listening_since = self._facts.now().steady if up else None
@@ -143,6 +148,7 @@ class NodeViews:
             "queued": load.queued,
             "underWay": load.under_way,
             "oldestWaiting": None if load.oldest is None else max(0.0, now.wall - load.oldest),
+            "waitingSince": rfc3339(load.oldest),
             "errorsLastHour": sum(minutes),
             "errorsByMinute": minutes,
             "neverSeen": known is None,
@@ -163,6 +169,7 @@ class NodeViews:
     async def status(self) -> dict[str, Any]:
         settings, now = self._facts.settings, self._facts.now()
         totals = await self._store.read(self.totals)
+        self.on_turned(totals.turned)
         is_open, reason = self._facts.intake()
         return {
             "node": settings.node,
@@ -195,15 +202,20 @@ class NodeViews:
         }
         unheard = {*tables.outbox.nodes(), self._facts.settings.node} - heard.keys()
         everyone = (*heard.items(), *((name, None) for name in unheard))
-        found = Counter(
-            self.presence(name, one, alarms.get(name, ""), now) for name, one in everyone
-        )
+        states = {
+            name: self.presence(name, one, alarms.get(name, ""), now) for name, one in everyone
+        }
+        before, self._presences = self._presences, states
+        found = Counter(states.values())
         return Totals(
             queue=tables.outbox.counts(),
             nodes={str(presence): found[presence] for presence in Presence},
             errors=tables.records.errors_since(now.wall - 3600.0),
             alarms=[alarms[name] for name in sorted(alarms)],
             heard=len(heard),
+            turned=frozenset()
+            if before is None
+            else frozenset(name for name, state in states.items() if before.get(name) is not state),
         )
 
     async def health(self) -> dict[str, Any]:
@@ -242,6 +254,7 @@ class NodeViews:
     async def snapshot(self) -> Snapshot:
         """The same for metrics."""
         totals, loads = await self._store.read(lambda t: (self.totals(t), t.outbox.loads()))
+        self.on_turned(totals.turned)
         oldest = [load.oldest for load in loads.values()]
         wall = self._facts.now().wall
         return Snapshot(

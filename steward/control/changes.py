@@ -48,6 +48,11 @@ class Watch:
             self._errors += touched.errors
         self._rouse()
 
+    def add_nodes(self, names: Collection[str]) -> None:
+        if "nodes" in self.topics:
+            self._nodes |= set(names)
+        self._rouse()
+
     def add_status(self) -> None:
         self._status = "status" in self.topics
         self._rouse()

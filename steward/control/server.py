@@ -69,6 +69,12 @@ class ControlServer:
             if connection.watch is not None:
                 connection.watch.add(touched)
 
+    def nodes_changed(self, names: Collection[str]) -> None:
+        """These nodes are not what they were, though nothing was stored."""
+        for connection in self._connections:
+            if connection.watch is not None:
+                connection.watch.add_nodes(names)
+
     def status_changed(self) -> None:
         """The broker's link, the intake or an alarm is not what it was."""
         for connection in self._connections:
