@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import Any, Final
 
 from node.site import NodeSite
@@ -39,6 +40,7 @@ class Followed:
 
     id: MessageId
     node: NodeName
+    token: str = field(default_factory=lambda: token_hex(8))
     feeds: set[Feed] = field(default_factory=set)
     due: float = 0.0
     """When its node is told next, in seconds of the loop's clock."""
@@ -70,24 +72,23 @@ class Followers:
         self._store = store
         self._bus = bus
         self._followed: dict[str, Followed] = {}
-        """By the subject on which the output comes."""
-        self._heard: set[str] = set()
-        """Subjects that are subscribed to."""
+        """By id."""
+        self._heard: dict[str, Followed] = {}
+        """By the subject that is subscribed to."""
         self._wake = asyncio.Event()
 
     async def follow(self, feed: Feed) -> None:
         message = await self._show(feed.id)
         followed = Followed(MessageId(feed.id), NodeName(message["toNode"]))
-        self._followed.setdefault(self._subject(feed.id), followed).join(feed)
+        self._followed.setdefault(feed.id, followed).join(feed)
         self._wake.set()
 
     def leave(self, feed: Feed) -> None:
-        subject = self._subject(feed.id)
-        followed = self._followed.get(subject)
+        followed = self._followed.get(feed.id)
         if followed is not None:
             followed.feeds.discard(feed)
             if not followed.feeds:
-                del self._followed[subject]
+                del self._followed[feed.id]
                 self._wake.set()
 
     def touched(self, ids: Collection[str]) -> None:
@@ -106,12 +107,14 @@ class Followers:
             process.enter(ProcessState.WAITING)
             await self._woken()
             process.enter(ProcessState.RUNNING)
-            for subject in self._heard - self._followed.keys():
-                self._heard.discard(subject)
-                await self._bus.interests.drop(subject)
-            for subject, followed in list(self._followed.items()):
+            for subject, followed in list(self._heard.items()):
+                if not followed.feeds:
+                    del self._heard[subject]
+                    await self._bus.interests.drop(subject)
+            for followed in list(self._followed.values()):
+                subject = subjects.output(self._site.name, followed.token)
                 if subject not in self._heard:
-                    self._heard.add(subject)
+                    self._heard[subject] = followed
                     await self._bus.interests.add(subject, self._came)
                 if followed.due <= self._time():
                     await self._ask(followed)
@@ -139,10 +142,10 @@ class Followers:
         is_over = message["confirmed"] and message["state"] in FINAL - {State.PUBLISHED}
         if is_command and not is_over and message["state"] != State.QUEUED:
             followed.due = self._time() + RENEW
-            await self._site.say(followed.node, "WatchOutput", (followed.id,))
+            await self._site.say(followed.node, "WatchOutput", (followed.id, followed.token))
 
     def _came(self, arrived: Incoming) -> None:
-        followed = self._followed.get(arrived.subject)
+        followed = self._heard.get(arrived.subject)
         try:
             told = frames.decode(arrived.payload)
         except FrameError as error:
@@ -155,9 +158,6 @@ class Followers:
 
     async def _show(self, id: str) -> dict[str, Any]:
         return await self._store.read(lambda t: t.history.show(MessageId(id), self._site.now()))
-
-    def _subject(self, id: str) -> str:
-        return subjects.output(self._site.name, subjects.token_of(id))
 
     @staticmethod
     def _time() -> float:

@@ -18,7 +18,7 @@ from node.outcomes import Started, tell
 from node.output import IN_CHUNK, IN_RESULT
 from node.presence import Roster
 from node.runs import RunKey, Runs
-from node.tails import Tails
+from node.tails import Tail, Tails
 from steward import frames
 from steward.bus import Bus
 from steward.config import Settings
@@ -97,11 +97,12 @@ class NodeSite:
     def on_hello(self, tables: Tables, event: Event) -> None:
         self.roster.heard(tables, event, self.now())
 
-    def watch_output(self, tables: Tables, id: MessageId, frm: NodeName) -> None:
+    def watch_output(self, tables: Tables, id: MessageId, frm: NodeName, token: str) -> None:
         """``frm`` watches what its command writes, if it runs. Called in the store's thread."""
         command = tables.inbox.started(id, frm)
         if command is not None:
-            self._loop.call_soon_threadsafe(self.tails.watch, frm, id, key_of(command))
+            watched = Tail(frm, id, key_of(command), token)
+            self._loop.call_soon_threadsafe(self.tails.watch, watched)
 
     async def read_output(self, id: str, frm: str, stream: str, offset: int, limit: int) -> bytes:
         """A piece of what a command of ``frm`` wrote. Raises UnknownId, NotPossible."""

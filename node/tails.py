@@ -40,7 +40,9 @@ class Tail:
     follower: NodeName
     id: MessageId
     key: RunKey
-    until: float
+    token: str
+    """Of the subject on which the follower hears it; another one each time that it begins to."""
+    until: float = 0.0
     told: dict[Stream, int] = field(default_factory=dict)
 
 
@@ -56,17 +58,23 @@ class Tails:
         self._mark = bus.mark()
         self._wake = asyncio.Event()
 
-    def watch(self, follower: NodeName, id: MessageId, key: RunKey) -> None:
-        """``follower`` watches a command of its own now, and for the next ``LAPSE`` seconds."""
-        until = asyncio.get_running_loop().time() + LAPSE
-        reply = subjects.inbox(self._node, subjects.token_of(f"{follower}.{id}"))
-        if reply in self._tails:
-            self._tails[reply].until = until
-        elif len(self._tails) < MOST:
-            self._tails[reply] = Tail(follower, id, key, until)
+    def watch(self, tail: Tail) -> None:
+        """Tell its follower of it for the next ``LAPSE`` seconds."""
+        words = (tail.follower, tail.id, tail.token)
+        reply = subjects.inbox(self._node, subjects.token_of(*words))
+        before = [
+            known
+            for known, other in self._tails.items()
+            if (other.follower, other.id) == (tail.follower, tail.id) and known != reply
+        ]
+        for known in before:  # It has left, and is back.
+            del self._tails[known]
+        if len(self._tails) < MOST or reply in self._tails:
+            tail = self._tails.setdefault(reply, tail)
+            tail.until = asyncio.get_running_loop().time() + LAPSE
             self._wake.set()
         else:
-            log.warning("%s does not see %s: %d commands are watched here", follower, id, MOST)
+            log.warning("%s does not see %s: %d are watched here", tail.follower, tail.id, MOST)
 
     def nobody(self, told: NoResponders) -> None:
         """The broker says that nobody listened to what was published with that reply."""
@@ -114,7 +122,7 @@ class Tails:
             offset=piece.offset,
             data=piece.data,
         )
-        to = subjects.output(tail.follower, subjects.token_of(tail.id))
+        to = subjects.output(tail.follower, tail.token)
         try:
             if await self._bus.publish(to, frames.encode(letter), reply):
                 tail.told[piece.stream] = piece.offset + len(piece.data)

@@ -75,9 +75,14 @@ def output(follower: NodeName, token: str) -> str:
     return f"{inbox_prefix(follower)}.output.{token}"
 
 
-def token_of(id: str) -> str:
-    """One token of a subject for a message id, whatever that holds and however long it is."""
-    return hashlib.blake2b(id.encode(), digest_size=16).hexdigest()
+def token_of(*words: str) -> str:
+    """One token of a subject for these words, whatever they hold and however long they are."""
+    return hashlib.blake2b("\0".join(words).encode(), digest_size=16).hexdigest()
+
+
+def is_token(text: str) -> bool:
+    """Whether it may be one token of a subject."""
+    return _NAME.fullmatch(text) is not None
 
 
 def is_subject(text: str) -> bool:

@@ -1,6 +1,7 @@
-"""WatchOutput: somebody watches what a command writes, for the next while. ``data[0]``: its id.
+"""WatchOutput: somebody watches what a command writes, for the next while.
 
-Everybody watches their own; it is said again as long as it is true.
+``data`` is ``[ID, TOKEN]``: its output goes to ``_INBOX.<sender>.output.TOKEN``. Another token
+begins anew. Everybody watches their own; it is said again as long as it is true.
 """
 
 from __future__ import annotations
@@ -11,16 +12,18 @@ from node.methods import Event, Method, Site
 from steward.errors import Refused
 from steward.message import Body, Kind, MessageId
 from steward.store import Tables
+from steward.subjects import is_token
 
 
 def check(body: Body) -> None:
-    if len(body.data) != 1:
-        raise Refused(f"data has {len(body.data)} elements", "one: the id of a command")
+    if len(body.data) != 2 or not is_token(body.data[1]):
+        raise Refused("data is not [ID, TOKEN]", "a token has letters, digits, '_' and '-'")
 
 
 def handle(site: Site, tables: Tables, events: Sequence[Event]) -> None:
     for event in events:
-        site.watch_output(tables, MessageId(event.body.data[0]), event.arrival.frm)
+        id, token = event.body.data
+        site.watch_output(tables, MessageId(id), event.arrival.frm, token)
 
 
 METHOD = Method(

@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from steward.cli import exits, output, views
-from steward.cli.options import ask, complete_node, ids_given, prints, talks
+from steward.cli.options import Duration, ask, complete_node, ids_given, prints, talks
 from steward.control.client import ControlClient
 from steward.errors import StewardError
 from steward.message import State
@@ -21,7 +21,7 @@ _PAGE: Final = 1000
 
 @click.group()
 def messages() -> None:
-    """List, show, cancel, retry messages; fetch their output."""
+    """List, show, follow, cancel, retry messages; fetch their output."""
 
 
 @messages.command()
@@ -153,6 +153,21 @@ def _refusals(refused: Mapping[str, Mapping[str, Any]]) -> int:
     for id, told in refused.items():
         output.refused(id, told)
     return exits.REFUSED if refused else exits.OK
+
+
+@messages.command()
+@click.argument("id")
+@click.option("--wait", type=Duration(), help="How long to wait for its end.")
+@prints
+@talks
+def follow(id: str, wait: float | None, output: str, state_dir: Path) -> int:
+    """Print a command's output as it comes, until it ends; then the rest of its result.
+
+    Ctrl-C ends the following, not the command.
+    """
+    from steward.cli import live
+
+    return live.follow(state_dir, id, output, wait)
 
 
 @messages.command("output")

@@ -170,14 +170,19 @@ class Sending:
             if self.several and data and not data.endswith(b"\n"):
                 data += b"\n"
             output.sink(stream)(data, True)
-        told = exits.of_message(message) and views.outcome(message)
-        plain = not message.get("reason") and not (message.get("result") or {}).get("signal")
-        if told and message["state"] == State.FAILED and plain:
-            # A script gets the command's own stderr, byte for byte; its exit code is for people.
-            if self.several or sys.stderr.isatty():
-                output.note(f"{message['toNode']}: {told}")
-        elif told:
-            output.note(f"{message['toNode']}: {told} (message {message['id']})")
+        say_outcome(message, several=self.several)
+
+
+def say_outcome(message: Mapping[str, Any], *, several: bool) -> None:
+    """Say on stderr how it ended, unless it succeeded; ``several``: others are shown, too."""
+    told = exits.of_message(message) and views.outcome(message)
+    plain = not message.get("reason") and not (message.get("result") or {}).get("signal")
+    if told and message["state"] == State.FAILED and plain:
+        # A script gets the command's own stderr, byte for byte; its exit code is for people.
+        if several or sys.stderr.isatty():
+            output.note(f"{message['toNode']}: {told}")
+    elif told:
+        output.note(f"{message['toNode']}: {told} (message {message['id']})")
 
 
 def whole(message: Mapping[str, Any], name: str) -> bytes:

@@ -153,6 +153,19 @@ async def test_it_stops_within_a_second_after_the_last_follower(
         await world.ask("cancel", ids=[id])
 
 
+async def test_who_comes_back_to_a_silent_command_sees_what_it_wrote(
+    world: Fleet, wait_for: WaitFor
+) -> None:
+    await up(world, "ship1")
+    [id] = await world.submit(world.shell("ship1", "echo once; sleep 600"))
+    await world.reaches(id, "running")
+    async with following(world.folder / "central", id) as before:
+        await wait_for(lambda: before.stream("stdout") == b"once\n", 5)
+    async with following(world.folder / "central", id) as seen:
+        await wait_for(lambda: seen.stream("stdout") == b"once\n", 5)
+    await world.ask("cancel", ids=[id])
+
+
 async def test_two_followers_see_the_same_and_the_second_what_was_just_before(
     world: Fleet, wait_for: WaitFor
 ) -> None:
@@ -193,8 +206,9 @@ async def test_nobody_sees_what_another_node_has_asked_for(world: Fleet, wait_fo
     await up(world, "ship1", "ship2")
     [id] = await world.submit(world.shell("ship1", TICKS))
     await world.reaches(id, "running")
-    spy = {"toNode": "ship1", "commandOrEvent": "EventNACK", "method": "WatchOutput", "data": [id]}
-    async with sniffing(world.broker.address, "_INBOX.*.output.>") as heard:
+    kind = {"commandOrEvent": "EventNACK", "method": "WatchOutput"}
+    spy = {"toNode": "ship1", "data": [id, "t"], **kind}
+    async with sniffing(world.broker.address, "_INBOX.*.output.t") as heard:
         async with ControlClient(world.folder / "ship2") as client:
             assert (await client.call("submit", messages=[spy]))["accepted"]
         await asyncio.sleep(1.5)
