@@ -265,6 +265,7 @@ class NodeViews:
             hello_nodes=totals.heard,
             connected=self._bus.connected,
             reconnects=self._bus.reconnects,
+            dropped=self._facts.dropped() + self._bus.incoming.dropped + self._bus.replies.dropped,
         )
 
 
@@ -278,7 +279,6 @@ def _hello(seen: Seen) -> Hello:
 def _said(known: _Known | None) -> dict[str, Any]:
     """What a node has told of itself; the same keys for one that never spoke."""
     if known is None:
-            dropped=self._facts.dropped() + self._bus.incoming.dropped + self._bus.replies.dropped,
         silent = ("start", "version", "uptime", "machineId", "interval", "lastSeen", "clockSkew")
         nothing: dict[str, Any] = {"labels": {}, "runningNow": None, "theirQueue": {}, "alarms": []}
         return {**dict.fromkeys(silent), **nothing}
