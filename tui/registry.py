@@ -2,7 +2,8 @@
 command line are made from it.
 
 An action's handler is the method ``do_<id with underscores>`` of the screen or widget that its
-``where`` names; a test holds the two together.
+``where`` names; where the action ``takes`` something, it has an argument that may be left out.
+A test holds the two together.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ from dataclasses import dataclass
 EVERYWHERE = "app"
 LISTS = "table"
 TEXTS = "lines"
+TYPED_IN = ("compose",)
+"""Screens on which letters are text."""
 
 
 @dataclass(frozen=True)
 class Action:
-    """One thing to do. ``weight``: its place in the footer, smallest first; 0: not there.
-    ``changes``: not in a console that is read-only. ``takes``: what the command line may add."""
+    """One thing to do. ``keys`` are Textual's names, unless somebody maps others; none: only by its
+    word. ``weight``: its place in the footer, smallest first; 0: not there. ``changes``: not in a
+    console that is read-only. ``takes``: what the command line may add, and has to where there is
+    no key."""
 
     id: str
     keys: str
@@ -33,17 +38,22 @@ class Action:
         """The method that carries it out."""
         return "do_" + self.id.replace(".", "_")
 
+    @property
+    def lacks(self) -> bool:
+        """Whether it can do nothing without what it takes."""
+        return bool(self.takes) and not self.keys
+
 
 _ROWS = ("nodes", "messages", "errors", "jobs")
 _VIEWS = (*_ROWS, "message", "job")
 
 ACTIONS: tuple[Action, ...] = (
-    Action("open.node", "enter", "messages", "Show this node's messages", ("nodes",), 10),
+    Action("open.node", "enter", "its messages", "Show this node's messages", ("nodes",), 10),
     Action("open.message", "enter", "open", "Open the message", ("messages",), 10),
     Action("open.cause", "enter", "open", "Open the message the error is about", ("errors",), 10),
     Action("open.job", "enter", "open", "Open the job: results, differences", ("jobs",), 10),
-    Action("open.group", "enter", "messages", "Show this group's messages", ("job",), 10),
-    Action("open.origin", "n", "node", "Show the node it is about", ("errors", "messages"), 42),
+    Action("open.group", "enter", "its messages", "Show this group's messages", ("job",), 10),
+    Action("open.origin", "n", "its node", "Show the node it is about", ("errors", "messages"), 42),
     Action(
         "compose", "c", "compose", "Write and send, to this node or the marked",
         (*_VIEWS, "health"), 20, True,
@@ -82,16 +92,16 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("process.start", "S", "start", "Start a process that has ended", ("health",), 20, True),
     Action(
-        "list.filter", "slash", "filter", "words  !not  key=value  ~regex", _ROWS, 40,
-        takes="FILTER",
+        "list.filter", "slash", "filter", "Keep rows with: words  !not  key=value  ~regex",
+        _ROWS, 40, takes="FILTER",
     ),
     Action(
         "list.problems", "z", "problems", "Only what has a problem, or everything",
         ("nodes", "messages", "jobs"), 45,
     ),
     Action(
-        "list.sort", "s", "sort", "Sort by the next column", ("nodes", "messages"), 50,
-        takes="COLUMN",
+        "list.sort", "s", "sort", "Sort by the next column, or by the one named",
+        ("nodes", "messages"), 50, takes="COLUMN",
     ),
     Action("list.mark", "space", "mark", "Mark the row, go on to the next", _ROWS, 55),
     Action("list.mark_all", "a", "mark all", "Mark every row that the filter keeps", _ROWS),
@@ -110,6 +120,14 @@ ACTIONS: tuple[Action, ...] = (
         ("compose",), 25,
     ),
     Action("draft.later", "down", "later", "Back towards what is being written", ("compose",)),
+    Action(
+        "draft.complete", "tab", "complete", "Take what is suggested; else the next field",
+        ("compose",),
+    ),
+    Action(
+        "draft.scroll", "pagedown", "more", "What will happen, further down", ("compose",),
+    ),
+    Action("draft.scroll_back", "pageup", "back up", "What will happen, up again", ("compose",)),
     Action("move.down", "j,down", "down", "One row down", (LISTS, TEXTS)),
     Action("move.up", "k,up", "up", "One row up", (LISTS, TEXTS)),
     Action("move.first", "g,home", "first", "To the first row", (LISTS, TEXTS)),
@@ -132,9 +150,16 @@ ACTIONS: tuple[Action, ...] = (
         "fleet.hold", "H", "hold fleet", "Hold the whole fleet, or release it",
         (EVERYWHERE,), 0, True,
     ),
-    Action("palette", "ctrl+p", "palette", "Everything that can be done, to search", (EVERYWHERE,)),
+    Action("find.node", "", "node", "Go to a node by name", (EVERYWHERE,), takes="NAME"),
+    Action(
+        "find.message", "", "message", "Open a message by its id, or by the id's start or end",
+        (EVERYWHERE,), takes="ID",
+    ),
+    Action(
+        "palette", "ctrl+p", "palette", "Everything that can be done, to search", (EVERYWHERE,), 84,
+    ),
     Action("command", "colon", "command", "The same by name, on one line", (EVERYWHERE,), 85),
-    Action("theme", "t", "theme", "The next theme", (EVERYWHERE,), takes="NAME"),
+    Action("theme", "t", "theme", "The next theme, or the one named", (EVERYWHERE,), takes="NAME"),
     Action("help", "question_mark,f1", "help", "This page", (EVERYWHERE,), 90),
     Action("back", "escape", "back", "Back; leave a filter or a field", (EVERYWHERE,), 80),
     Action("quit", "q", "quit", "Close the console; the daemon goes on", (EVERYWHERE,), 95),

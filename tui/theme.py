@@ -1,6 +1,9 @@
-"""The console's own themes: one dark, one light, with the same meanings."""
+"""The console's own themes: dark, light, and one of the sixteen colours that every terminal has."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
 
 from textual.theme import Theme
 
@@ -34,4 +37,38 @@ LIGHT = Theme(
     dark=False,
     variables={"ink-muted": "#626d7a", "ink-faint": "#a9b1ba", "ink-busy": "#6d3fc0"},
 )
-THEMES = (DARK, LIGHT)
+CONTRAST = Theme(
+    name="steward-contrast",
+    primary="#55ffff",
+    secondary="#aaaaaa",
+    accent="#55ffff",
+    success="#55ff55",
+    warning="#ffff55",
+    error="#ff5555",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#0000aa",
+    dark=True,
+    variables={"ink-muted": "#aaaaaa", "ink-faint": "#aaaaaa", "ink-busy": "#ff55ff"},
+)
+THEMES: Final = (DARK, LIGHT, CONTRAST)
+_PREFIX = "steward-"
+NAMES: Final[Mapping[str, str]] = {theme.name.removeprefix(_PREFIX): theme.name for theme in THEMES}
+"""What people call them, and what Textual does."""
+
+
+def after(name: str) -> str:
+    """The theme after this one, round and round; both as Textual calls them."""
+    names = list(NAMES.values())
+    return names[(names.index(name) + 1) % len(names)] if name in names else names[0]
+
+
+def called(name: str) -> str:
+    """What people call a theme."""
+    return name.removeprefix(_PREFIX)
+
+
+def fitting(colors: str | None) -> str:
+    """The theme for a terminal of this colour system (rich's name), where nobody has said."""
+    return CONTRAST.name if colors in ("standard", "windows") else DARK.name

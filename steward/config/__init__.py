@@ -1,7 +1,7 @@
 """What a node is told: flags, environment, TOML file, and the settings made of them."""
 
 from steward.config.keys import FLAGS, Key
-from steward.config.load import default_state_dir, load
+from steward.config.load import default_state_dir, document, load
 from steward.config.settings import (
     LAN,
     SLOW,
@@ -25,5 +25,6 @@ __all__ = [
     "Retention",
     "Settings",
     "default_state_dir",
+    "document",
     "load",
 ]

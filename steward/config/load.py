@@ -65,6 +65,18 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str] = os.environ) -
     )
 
 
+def document(path: Path) -> dict[str, Any]:
+    """What a TOML file holds. Raises ConfigError."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read: {error.strerror}", "give --config an existing file"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}", "see https://toml.io") from None
+
+
 def _from_flags(flags: Mapping[str, object]) -> dict[str, Any]:
     found = {}
     for name, value in flags.items():
@@ -93,17 +105,9 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _from_file(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the file says for the flags' keys, and the rest."""
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be read: {error.strerror}", "give --config an existing file"
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML: {error}", "see https://toml.io") from None
     found: dict[str, Any] = {}
     more: dict[str, Any] = {}
-    for name, value in document.items():
+    for name, value in document(path).items():
         where = f"{path}: {name}"
         if name in TABLES:
             more[name.replace("-", "_")] = _table(value, TABLES[name], where)
