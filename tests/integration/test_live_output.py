@@ -7,19 +7,24 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
 import nats
 import pytest
+from msgspec.structs import replace
 from nats.aio.msg import Msg
 
 from steward import frames
 from steward.control.client import ControlClient
 from steward.errors import UnknownId
-from steward.frames import Output
+from steward.frames import Notice, Output
+from steward.message import MessageId
+from steward.subjects import NodeName, output
 from tests.conftest import WaitFor
 from tests.fault.fleet import Fleet
 from tests.live import following
 from tests.proxy import Proxy
 
+SHIP = NodeName("ship1")
 TICKS = "i=0; while :; do i=$((i+1)); echo out $i; echo err $i >&2; sleep 0.1; done"
 
 
@@ -216,6 +221,38 @@ async def test_nobody_sees_what_another_node_has_asked_for(world: Fleet, wait_fo
         await world.ask("submit", messages=[spy])
         await wait_for(lambda: heard)
     await world.ask("cancel", ids=[id])
+
+
+async def test_nobody_but_the_node_that_runs_it_is_believed(
+    world: Fleet, wait_for: WaitFor
+) -> None:
+    await up(world, "ship1")
+    [id] = await world.submit(world.shell("ship1", "sleep 600"))
+    await world.reaches(id, "running")
+    async with (
+        sniffing(world.broker.address, "ship1.EventNACK.WatchOutput") as heard,
+        following(world.folder / "central", id) as seen,
+    ):
+        await wait_for(lambda: heard)
+        notice = frames.decode(heard[0].data)
+        assert isinstance(notice, Notice)
+        [_, token] = msgspec.json.decode(bytes(notice.body))["data"]
+        true = Output(frm=SHIP, id=MessageId(id), stream="stdout", offset=0, data=b"true")
+        client = await nats.connect(world.broker.address)
+        for payload in (
+            b"",
+            b"{}",
+            heard[0].data,
+            frames.encode(replace(true, frm=NodeName("ship2"), data=b"forged")),
+            frames.encode(replace(true, id=MessageId("other"), data=b"mistaken")),
+            frames.encode(true),
+            frames.encode(replace(true, data=b"again")),
+        ):
+            await client.publish(output(NodeName("central"), token), payload)
+        await client.close()
+        await wait_for(lambda: len(seen.stream("stdout")) > 4)
+        assert seen.stream("stdout") == b"truen"
+        await world.ask("cancel", ids=[id])
 
 
 async def test_it_goes_on_after_the_node_was_killed_and_after_the_broker_was_away(
