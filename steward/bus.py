@@ -183,6 +183,7 @@ class Bus:
             pending_size=-1,
             skip_subject_validation=True,
         )
+        _see_cancellation()
         await client.subscribe(self._everything, cb=self._on_message)
         await client.subscribe(self._inboxes, cb=self._on_reply)
         self.rtt = await self._loopback.prove(client, link, self.settings.patience)
@@ -263,6 +264,14 @@ class _Client(Client):
             return await super()._process_headers(headers)
         except (ValueError, IndexError):
             return None
+
+
+def _see_cancellation() -> None:
+    """The client waits with ``asyncio.wait_for``, which before Python 3.12 forgets a cancellation
+    that comes just as it is done: the node would never stop."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _settle(client: Client, link: Link, most: int, seconds: float) -> bool:

@@ -244,3 +244,13 @@ def test_a_dead_link_is_noticed_within_15_seconds_on_lan_and_patience_rules_on_s
         assert settings.connect == 20
     assert LAN.ping <= 7
     assert SLOW.ping == 60
+
+
+async def test_a_bus_stops_at_whatever_step_of_its_connecting_it_is_told_to(
+    broker: Broker,
+) -> None:
+    for steps in range(80):
+        async with running(Bus(SHIP, broker.address)):
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.0001 * (steps % 20))
