@@ -12,6 +12,7 @@ from node.fleet import end_commands, fleet
 from node.traffic import Traffic
 from node.world import World, world
 from steward.errors import StewardError
+from tests.conftest import WaitFor
 
 SHIPS = 12
 
@@ -95,10 +96,12 @@ async def test_a_ship_loses_its_link_or_moors_and_comes_back(tmp_path: Path) -> 
                 await asyncio.sleep(0.1)
 
 
-async def test_ships_that_cannot_start_are_named_with_the_reason(tmp_path: Path) -> None:
+async def test_ships_that_cannot_start_are_named_with_the_reason(
+    tmp_path: Path, wait_for: WaitFor
+) -> None:
     (tmp_path / "ship2").write_text("where its state folder would be\n")
     async with world(tmp_path, ()) as here, fleet(tmp_path, here.broker.address, (1, 2)) as ships:
         with pytest.raises(StewardError, match="ship2") as raised:
             await ships.all_up(30)
         assert "FileExistsError" in raised.value.hint
-        assert ships.up == {"ship1"}
+        await wait_for(lambda: ships.up == {"ship1"})
