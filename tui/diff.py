@@ -9,6 +9,7 @@ from tui import rows
 from tui.ink import EMPTY, Line, Tone, line, say
 from tui.rows import MessageRow
 from tui.story import heading
+from tui.texts import is_binary
 from tui.times import size
 
 CONTEXT = 3
@@ -34,7 +35,7 @@ def _stream(most: MessageRow, other: MessageRow, stream: str) -> list[Line]:
     digests = [_of(row, stream + "Sha256") for row in (most, other)]
     if (digests[0] and digests[0] == digests[1]) or (ours == theirs and not any(digests)):
         return [(say("the same" if ours or theirs else "nothing, on either", Tone.MUTED),)]
-    if _is_binary(ours) or _is_binary(theirs):
+    if is_binary(ours) or is_binary(theirs):
         return [_sizes("differs (binary)", most, other, stream)]
     notes = [note for row in (most, other) if (note := _left_out(row, stream))]
     changed = list(unified(_lines(ours), _lines(theirs)))
@@ -73,10 +74,6 @@ def _lines(raw: bytes) -> list[str]:
 def _held(row: MessageRow, stream: str) -> bytes:
     """What the result has of it: its head, and, where something was left out, its tail."""
     return rows.output(row.result, stream) + rows.output(row.result, stream + "Tail")
-
-
-def _is_binary(raw: bytes) -> bool:
-    return raw.count(0) * 50 > len(raw)
 
 
 def _of(row: MessageRow, key: str) -> object:

@@ -9,6 +9,7 @@ from tui import looks, rows
 from tui.ink import EMPTY, Line, Tone, fit, joined, line, say, width
 from tui.looks import WELL
 from tui.rows import Group, MessageRow, NodeRow
+from tui.texts import is_binary
 from tui.times import Clock, short
 
 TITLE = 22
@@ -85,7 +86,7 @@ def gist(group: Group, sample: MessageRow | None) -> Line:
     result = sample.result if sample is not None else None
     for stream, tone in (("stdout", Tone.MUTED), ("stderr", Tone.WARN)):
         raw = rows.output(result, stream)
-        if raw.count(0) * 50 > len(raw) > 0:
+        if is_binary(raw):
             return (say("┆ binary", Tone.MUTED),)
         text = raw[:4096].decode("utf-8", "replace").strip()
         if text:

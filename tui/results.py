@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 
 from tui import render
@@ -189,13 +188,3 @@ def head(job: Job, clock: Clock, cells: int) -> list[Line]:
         fit(counts(job, cells), cells),
         fit(joined(since, " · "), cells),
     ]
-
-
-def command_line(job: Job, names: Sequence[str]) -> str:
-    """The ``steward send …`` that asks the same of these nodes."""
-    words = ["steward", "send", ",".join(names)]
-    if job.command_or_event != "CommandACK":
-        words += ["--kind", job.command_or_event]
-    if job.method != "ShellCommand":
-        words += ["--method", job.method]
-    return shlex.join(words + (["--", *job.data] if job.data else []))

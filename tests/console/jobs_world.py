@@ -58,11 +58,11 @@ def jobs_fleet() -> FakeDaemon:
         *_disks(ships),
         *[
             ended(sent(UPTIME, 58, ship, "succeeded", ["uptime"]), f" 11:02 up {n} days\n")
-            for n, ship in enumerate(ships)
+            for n, ship in reversed(list(enumerate(ships)))
         ],
         *[
             sent(RESTART, 130, ship, "succeeded", ["systemctl", "restart", "ais"])
-            for ship in ships[:4]
+            for ship in reversed(ships[:4])
         ],
         *[
             sent(NOTE, 400, ship, "published", ["night watch begins"], commandOrEvent="EventNACK")

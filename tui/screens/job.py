@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 from typing import ClassVar
 
 import msgspec
@@ -11,12 +11,14 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
-from tui import actions, diff, draft, groups, render, results, story
+from tui import actions, diff, draft, equivalents, groups, render, results, story
 from tui.desk import Desk
 from tui.ink import EMPTY, Line, Tone, joined, line, plain, say
+from tui.outcome import Outcome
 from tui.rows import Group, Job, MessageRow
 from tui.screens import job_deeds
-from tui.screens.page import Page
+from tui.screens.searching import SearchPage
+from tui.sheets import Document, Few
 from tui.wants import Wants
 from tui.widgets.cards import Cards
 from tui.widgets.inked import Block
@@ -26,6 +28,8 @@ WIDE = 120
 LEFT = 60
 """Cells of the groups' pane beside the other, as in the style sheet."""
 MARGINS = 4
+BAR = 1
+"""Cells that a long text's scroll bar takes."""
 HIGH = 40
 """Lines of a screen from which a group may take more of them."""
 LARGE, SMALL = 4, 2
@@ -36,7 +40,7 @@ AGAIN = 5.0
 """Seconds after which an open job is read again, unasked: messages may have joined it."""
 
 
-class JobPage(Page):
+class JobPage(SearchPage):
     """Live: what the daemon tells of the job's messages is drawn, and only they are asked for."""
 
     place = "job"
@@ -49,7 +53,8 @@ class JobPage(Page):
         self._ids_of: Job | None = None
         self._can_change: frozenset[str] | None = None
         self._made: tuple[object, ...] = ()
-        self._text: Sequence[Line] = ()
+        self._text = Document([])
+        self._sheets = Outcome(lambda action: f"in its message {desk.keymap.first(action)}")
 
     @property
     def tab(self) -> str:
@@ -140,26 +145,29 @@ class JobPage(Page):
     def _wide(self) -> bool:
         return self.size.width >= WIDE
 
-    def _outcome(self, job: Job) -> Sequence[Line]:
+    def searched(self) -> Lines:
+        """What the chosen group brought."""
+        return self.query_one("#outcome", Lines)
+
+    def _outcome(self, job: Job) -> Document:
         """What the right pane shows, made again only where something of it has changed."""
         group = self.group
         if group is None:
-            return ()
+            return Document([])
         sample, most = self.sample(group), groups.majority(job.groups)
-        cells = self.size.width - MARGINS - (LEFT if self._wide else 0)
+        cells = self.size.width - MARGINS - BAR - (LEFT if self._wide else 0)
         nodes = self.desk.board.nodes if groups.is_open(group) else None
         against = self.sample(most) if self._diff else None
         moment = int(self.desk.clock.now()) if nodes is not None else 0
         made = (group, sample, against, most, cells, self._diff, nodes, moment)
         if made != self._made:
             self._made = made
-            self._text = (
-                self._open(group, sample, cells)
-                if nodes is not None
-                else self._compared(group, sample, most, cells)
-                if self._diff
-                else self._brought(group, sample, cells)
-            )
+            if nodes is not None:
+                self._text = Document.of(self._open(group, sample, cells))
+            elif self._diff:
+                self._text = Document.of(self._compared(group, sample, most, cells))
+            else:
+                self._text = self._brought(group, sample, cells)
         return self._text
 
     def _open(self, group: Group, sample: MessageRow | None, cells: int) -> list[Line]:
@@ -169,14 +177,15 @@ class JobPage(Page):
             lines.append(render.progress(sample, self.desk.clock, state))
         return lines + groups.roll(group, sample, self.desk.board.nodes, self.desk.clock)
 
-    def _brought(self, group: Group, sample: MessageRow | None, cells: int) -> list[Line]:
+    def _brought(self, group: Group, sample: MessageRow | None, cells: int) -> Document:
         lines = [_of(group, "on ")]
         if group.reason:
             lines.append((say(group.reason, Tone.WARN),))
         lines.append(EMPTY)
         if sample is None:
-            return [*lines, (say("Reading its output …", Tone.MUTED),)]
-        return [*lines, *story.output(sample, cells)]
+            return Document.of([*lines, (say("Reading its output …", Tone.MUTED),)])
+        sheets = self._sheets.sheets(sample, None, None, self.desk.clock, cells)
+        return Document([Few(tuple(lines)), *sheets])
 
     def _compared(
         self, group: Group, sample: MessageRow | None, most: Group | None, cells: int
@@ -243,8 +252,11 @@ class JobPage(Page):
 
     def as_command(self) -> str:
         """What asks the same again of the group's nodes."""
-        group, job = self.group, self.job
-        return results.command_line(job, group.nodes) if group and job else ""
+        group, sample = self.group, self.sample(self.group)
+        if group is None or sample is None:
+            return ""
+        names = ",".join(dict.fromkeys(group.nodes))
+        return equivalents.send(msgspec.structs.replace(sample, to_node=names), self.desk.where)
 
     def exported(self) -> tuple[str, bytes]:
         """The job with its groups, and of each in full the message that stands for it, if read."""

@@ -11,7 +11,7 @@ import msgspec
 from textual.binding import BindingType
 
 from steward.message import State
-from tui import actions, draft, results
+from tui import actions, draft, equivalents, results
 from tui.ink import EMPTY, Line, Tone, line, plain, say
 from tui.rows import Job
 from tui.screens import job_deeds
@@ -154,7 +154,8 @@ class JobsPage(ListPage):
 
     def as_command(self) -> str:
         """The command lines that show them."""
-        return "\n".join(f"steward jobs show {job.job}" for job in self.table.chosen)
+        shown = ("steward", "jobs", "show", *self.desk.where)
+        return "\n".join(equivalents.joined([*shown, job.job]) for job in self.table.chosen)
 
     def exported(self) -> tuple[str, bytes]:
         """Every job that is shown, a JSON object a line, as the daemon tells them."""
