@@ -110,7 +110,8 @@ class Output(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     data: Annotated[bytes, Meta(max_length=64 * 1024)]
 
 
-Letter = Frame | Receipt | Notice | Output
+Letter = Frame | Receipt | Notice
+"""What the handoff is made of."""
 _TYPES: Final = {"frame": Frame, "receipt": Receipt, "notice": Notice, "output": Output}
 _NAMES: Final = {cls: name for name, cls in _TYPES.items()}
 
@@ -133,13 +134,13 @@ def raw(body: bytes) -> msgspec.Raw:
     return msgspec.Raw(body)
 
 
-def encode(letter: Letter) -> bytes:
+def encode(letter: Letter | Output) -> bytes:
     """The bytes that go to the bus."""
     body = msgspec.Raw(_encoder.encode(letter))
     return _encoder.encode(_Envelope(WIRE_VERSION, _NAMES[type(letter)], "", body))
 
 
-def decode(payload: bytes) -> Letter:
+def decode(payload: bytes) -> Letter | Output:
     """The letter in ``payload``. Raises FrameError: not JSON, not ours, or another wire version."""
     try:
         envelope = _envelope.decode(payload)
@@ -155,7 +156,7 @@ def decode(payload: bytes) -> Letter:
     if decoder is None:
         raise FrameError(f"unknown type {envelope.type[:40]!r}")
     try:
-        letter: Letter = decoder.decode(envelope.body)
+        letter: Letter | Output = decoder.decode(envelope.body)
         node_name(letter.frm)
     except _UNREADABLE as error:
         raise FrameError(f"not a {envelope.type}: {error}") from None

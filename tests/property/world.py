@@ -150,7 +150,9 @@ class World:
     def deliver(self, to: SimNode, letter: Letter) -> None:
         if to.up:
             if self.wire and not isinstance(letter, Hello):
-                letter = frames.decode(frames.encode(letter))
+                arrived = frames.decode(frames.encode(letter))
+                assert not isinstance(arrived, frames.Output)
+                letter = arrived
             to.receive(letter)
 
     def set_cut(self, cut: bool) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from steward import frames
 from steward.errors import FrameError
-from steward.frames import Entry, Frame, Letter, Notice, Receipt, Verdict
+from steward.frames import Entry, Frame, Letter, Notice, Output, Receipt, Verdict
 from steward.message import MessageId
 from steward.subjects import NodeName
 
@@ -20,7 +20,7 @@ ENDS: dict[str, Any] = {
     "frm": NodeName("central"), "to": NodeName("ship1"), "store": "s1", "start": "t1",
     "subject": "ship1.CommandACK.ShellCommand", "clock": 1.7e9,
 }  # fmt: skip
-LETTERS: tuple[Letter, ...] = (
+LETTERS: tuple[Letter | Output, ...] = (
     Frame(**ENDS, tx="x", instance="i", base=3, messages=(
         Entry(seq=4, id=ID, expires=1.8e9, deadline=1.8e9, body=frames.raw(b'{"data":["a"]}')),
         Entry(seq=5, id=ID, tombstone="expired"),
@@ -29,6 +29,7 @@ LETTERS: tuple[Letter, ...] = (
         4: Verdict(state="refused", reason="no"),
     }),
     Notice(**ENDS, id=ID, body=frames.raw(b'{"data":["a"]}')),
+    Output(frm=NodeName("ship1"), id=ID, stream="stdout", offset=9, data=b"\xff\n"),
 )  # fmt: skip
 WIRE = [frames.encode(letter) for letter in LETTERS]
 JSON = st.recursive(
@@ -38,14 +39,16 @@ JSON = st.recursive(
 )
 
 
-def judged(payload: bytes) -> Letter | None:
+def judged(payload: bytes) -> Letter | Output | None:
     """What is made of it: nothing, or a letter within its bounds."""
     try:
         letter = frames.decode(payload)
     except FrameError:
         return None
-    assert abs(letter.clock) <= 1e11
-    if isinstance(letter, Frame):
+    assert isinstance(letter, Output) or abs(letter.clock) <= 1e11
+    if isinstance(letter, Output):
+        numbers = [letter.offset]
+    elif isinstance(letter, Frame):
         numbers = [letter.base, *(e.seq for e in letter.messages)]
     elif isinstance(letter, Receipt):
         numbers = [letter.base, letter.last or 0, *letter.verdicts]
@@ -56,7 +59,7 @@ def judged(payload: bytes) -> Letter | None:
 
 
 @pytest.mark.parametrize("letter", LETTERS)
-def test_what_is_sent_is_what_arrives(letter: Letter) -> None:
+def test_what_is_sent_is_what_arrives(letter: Letter | Output) -> None:
     assert frames.encode(judged(frames.encode(letter))) == frames.encode(letter)  # type: ignore[arg-type]
 
 
