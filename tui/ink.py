@@ -28,6 +28,8 @@ class Tone(enum.StrEnum):
     WARN = "warn"
     BAD = "bad"
     CHOSEN = "chosen"
+    FOUND = "found"
+    HIT = "hit"
 
 
 class Span(NamedTuple):

@@ -8,27 +8,61 @@ from tui.rows import Output
 
 KEPT = 256 * 1024
 """Bytes of each stream that are kept to look at; the result brings the rest."""
+PIECES = 200
+"""So many of them at most, however full of holes a stream is."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Bytes that came without a hole; the first is the stream's byte ``start``."""
+
+    start: int
+    content: bytes
+
+    @property
+    def end(self) -> int:
+        """Where the next byte would be."""
+        return self.start + len(self.content)
 
 
 @dataclass(frozen=True)
 class Stream:
-    """One output from byte ``start`` on. ``missed``: bytes that did not come, before or between."""
+    """One output: the latest pieces of it, in order. What is between two of them did not come."""
 
-    start: int = 0
-    content: bytes = b""
-    missed: int = 0
+    pieces: tuple[Piece, ...] = ()
 
     @property
     def end(self) -> int:
-        return self.start + len(self.content)
+        """Bytes that the command has written, as far as they are known of."""
+        return self.pieces[-1].end if self.pieces else 0
+
+    @property
+    def size(self) -> int:
+        """Bytes that are here."""
+        return sum(len(piece.content) for piece in self.pieces)
 
     def after(self, offset: int, data: bytes) -> Stream:
         """With ``data`` added, whose first byte is the stream's byte ``offset``."""
-        if offset > self.end:  # parts are best effort: what is between was lost, or never sent
-            return Stream(offset, data, self.missed + offset - self.end)
-        content = (self.content + data[self.end - offset :])[-KEPT:]
-        end = max(self.end, offset + len(data))
-        return Stream(end - len(content), content, self.missed)
+        fresh = data[max(0, self.end - offset) :]
+        if not fresh:
+            return self  # it came twice, or late: what is behind a hole is not filled in
+        if self.pieces and offset <= self.end:
+            last = self.pieces[-1]
+            return _bounded((*self.pieces[:-1], replace(last, content=last.content + fresh)))
+        return _bounded((*self.pieces, Piece(offset, fresh)))
+
+
+def _bounded(pieces: tuple[Piece, ...]) -> Stream:
+    """The last ``KEPT`` bytes of them."""
+    kept: list[Piece] = []
+    room = KEPT
+    for piece in reversed(pieces[-PIECES:]):
+        over = max(0, len(piece.content) - room)
+        kept.append(Piece(piece.start + over, piece.content[over:]) if over else piece)
+        room -= len(kept[-1].content)
+        if room <= 0:
+            break
+    return Stream(tuple(reversed(kept)))
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,26 @@
-"""PURE: one message → the lines of its view: facts, timeline, output apart, JSON."""
+"""PURE: one message → the lines of its view: facts, timeline, JSON."""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
 
-from tui import looks, render, rows
-from tui.ink import EMPTY, Line, Span, Tone, joined, line, say, wrapped
+from tui import looks, render
+from tui.ink import EMPTY, Line, Tone, cut, joined, line, say, width, wrapped
 from tui.rows import MessageRow
 from tui.times import Clock, instant, long, size, until
 
 LABEL = 10
 STEPS = ("accepted", "sent", "delivered", "running", "ended")
-TABS = 8
-MOST_DATA = 1500
+MOST_DATA = 600
 """Characters of the data among the facts."""
+WHAT = 60
+"""Characters of the message that another one waits for."""
+FOLD = 1000
+_KEY = re.compile(r'( *)("(?:[^"\\]|\\.)*":)')
 
 
 def facts(row: MessageRow, clock: Clock, node_state: str, cells: int) -> list[Line]:
@@ -87,40 +91,157 @@ def _used(result: dict[str, Any]) -> Line:
     return joined(parts, " · ") if parts else (say("—", Tone.FAINT),)
 
 
-def timeline(row: MessageRow, clock: Clock, node_state: str, cells: int) -> list[Line]:
-    """Every transition, with its time and how long after the one before it came."""
+def timeline(
+    row: MessageRow,
+    clock: Clock,
+    node_state: str,
+    cells: int,
+    *,
+    held: bool = False,
+    before: MessageRow | None = None,
+) -> list[Line]:
+    """Every transition, with its time and how long after the one before it came; where it stands
+    now and what it waits for; and the steps that are still to come. ``held``: its node's queue is.
+    ``before``: the message that it waits behind, where that is known."""
     lines: list[Line] = []
-    steps = sorted(
+    last, day = None, clock.day(clock.now())
+    for at, step in _steps(row):
+        if (its := clock.day(at)) != day:
+            lines.append((say(f"  {its}", Tone.FAINT),))
+            day = its
+        lines.append(_transition(row, step, at, last, clock))
+        if step == "ended" and row.reason:
+            folded = wrapped((say(row.reason),), cells - 2)
+            lines += [(say("┊ ", Tone.FAINT), *one) for one in folded]
+        last = at
+    if row.is_open:
+        for part in _packed(_now(row, clock, node_state, held, before), cells - 2):
+            lines += [(say("┊ ", Tone.FAINT), *one) for one in wrapped(part, cells - 2)]
+        lines += [(say(f"· {step}", Tone.FAINT),) for step in _to_come(row)]
+    else:
+        lines.append(_proof(row))
+    return lines
+
+
+def lasted(row: MessageRow, clock: Clock) -> Line:
+    """``1.48 s in all``, ``18 s so far``."""
+    steps = _steps(row)
+    if not steps:
+        return EMPTY
+    if row.is_open:
+        return (say(f"{long(float(int(clock.now() - steps[0][0])))} so far", Tone.MUTED),)
+    return (say(f"{long(steps[-1][0] - steps[0][0])} in all", Tone.MUTED),)
+
+
+def _steps(row: MessageRow) -> list[tuple[float, str]]:
+    return sorted(
         ((at, step) for step in row.times if (at := row.at(step)) is not None),
         key=lambda pair: (pair[0], STEPS.index(pair[1]) if pair[1] in STEPS else len(STEPS)),
     )
-    before: float | None = None
-    for at, step in steps:
-        state = row.state if step == "ended" else "queued" if step == "accepted" else step
-        glyph, tone = looks.MESSAGE_LOOKS.get(state, ("·", Tone.PLAIN))
-        word = row.state.replace("_", " ") if step == "ended" else step
-        gap = f"+{long(at - before)}" if before is not None else ""
-        lines.append(
-            line(
-                say(f"{glyph} ", tone),
-                say(f"{word:<12}", tone if step == "ended" else Tone.PLAIN),
-                say(f"{clock.time(at, millis=True):<14}", Tone.MUTED),
-                say(f"{gap:>12}", Tone.FAINT),
-            )
-        )
-        if step == "ended" and row.reason:
-            lines += [(say("  "), *one) for one in wrapped((say(row.reason),), cells - 2)]
-        before = at
-    if row.is_open:
-        lines.append(
-            line(
-                say("┊ ", Tone.FAINT),
-                *render.progress(row, clock, node_state),
-            )
-        )
-    elif row.is_unconfirmed:
-        lines.append((say("┊ waits for the node's proof", Tone.WARN),))
+
+
+def _transition(row: MessageRow, step: str, at: float, last: float | None, clock: Clock) -> Line:
+    is_end = step == "ended"
+    state = row.state if is_end else "queued" if step == "accepted" else step
+    glyph, tone = looks.MESSAGE_LOOKS.get(state, ("·", Tone.PLAIN))
+    word = row.state.replace("_", " ") if is_end else step
+    gap = f"+{long(at - last)}" if last is not None else ""
+    return line(
+        say(f"{glyph} ", tone),
+        say(f"{word:<12}", tone if is_end else Tone.PLAIN),
+        say(f"{clock.of_day(at):<13}", Tone.MUTED),
+        say(f"{gap:>11}", Tone.FAINT),
+        say("   "),
+        *_beside(row, step),
+    )
+
+
+def _beside(row: MessageRow, step: str) -> Line:
+    """What is worth saying beside a step."""
+    if step == "sent" and row.attempts > 1:
+        limit = f" of {row.retries}" if row.retries else ""
+        return (say(f"attempt {row.attempts}{limit}", Tone.WARN if row.is_open else Tone.MUTED),)
+    if step == "ended" and row.result:
+        if signal := row.result.get("signal"):
+            return (say(f"signal {signal}", Tone.BAD),)
+        if (code := row.result.get("exitCode")) is not None:
+            return (say(f"exit {code}", Tone.BAD if code else Tone.MUTED),)
+    return EMPTY
+
+
+def _now(
+    row: MessageRow, clock: Clock, node_state: str, held: bool, before: MessageRow | None
+) -> list[Line]:
+    """What happens now, or what has to happen first, part by part."""
+    if row.state == "running":
+        parts = [render.progress(row, clock)]
+        if row.method_timeout:
+            parts.append((say(f"killed after {long(row.method_timeout)}", Tone.MUTED),))
+        return parts
+    parts = []
+    if row.behind:
+        parts.append(_behind(row.behind, before, clock))
+    if row.state in ("queued", "sent"):
+        if held:
+            parts.append((say(f"{row.to_node} is held", Tone.WARN),))
+        elif node_state not in ("", "online"):
+            parts.append((say(f"{row.to_node} is {node_state}", Tone.WARN),))
+    if row.state == "sent" and (since := row.at("sent")) is not None:
+        waited = long(float(int(clock.now() - since)))
+        parts.append((say(f"no receipt for {waited}", Tone.MUTED),))
+    if row.state in ("queued", "sent") and row.next_attempt:
+        left = until(instant(row.next_attempt), clock.now())
+        limit = f" of {row.retries}" if row.retries else ""
+        number = f"attempt {row.attempts + 1}{limit} " if row.attempts else "first attempt "
+        parts.append((say(number + (left if left == "now" else f"in {left}"), Tone.ACCENT),))
+    return parts or [render.progress(row, clock, node_state)]
+
+
+def _packed(parts: list[Line], cells: int) -> list[Line]:
+    """As many of them on a line as there is room for."""
+    lines: list[Line] = []
+    for part in parts:
+        both = joined([lines[-1], part], " · ") if lines else part
+        if lines and width(both) <= cells:
+            lines[-1] = both
+        else:
+            lines.append(part)
     return lines
+
+
+def _behind(id: str, before: MessageRow | None, clock: Clock) -> Line:
+    """``behind …4f2a1c90, which runs for 3 min 20 s: tar czf /var/backup…``."""
+    spans = [say("waits behind ", Tone.MUTED), say(render.short_id(id), Tone.ACCENT)]
+    if before is None or before.id != id:
+        return tuple(spans)
+    since = before.at("running")
+    if since is not None and before.state == "running":
+        spans.append(say(f", running for {long(float(int(clock.now() - since)))}", Tone.BUSY))
+    else:
+        spans.append(say(f", {before.state.replace('_', ' ')}", Tone.MUTED))
+    what = cut(" ".join(before.data)[:WHAT].replace("\n", " "), WHAT)
+    return (*spans, say(f": {what}" if what else "", Tone.MUTED))
+
+
+def _to_come(row: MessageRow) -> list[str]:
+    """The steps that are still before it."""
+    if row.command_or_event.endswith("NACK"):
+        return ["outcome"]
+    steps = {"queued": 1, "sent": 2, "delivered": 3, "running": 4}.get(row.state, 4)
+    is_command = row.command_or_event.startswith("Command")
+    return [s for s in (*STEPS[steps:4], "outcome") if is_command or s != "running"]
+
+
+def _proof(row: MessageRow) -> Line:
+    """Whether the end is proved, and by whom."""
+    if row.state == "published":
+        return (say("· nobody confirms this kind of message", Tone.FAINT),)
+    if row.confirmed:
+        return (say("✓ ", Tone.GOOD), say("confirmed", Tone.PLAIN))
+    return (
+        say(f"{'? unconfirmed':<14}", Tone.WARN),
+        say(f"waits for {row.to_node}'s proof", Tone.MUTED),
+    )
 
 
 def heading(word: str, extra: Line, cells: int) -> Line:
@@ -131,64 +252,19 @@ def heading(word: str, extra: Line, cells: int) -> Line:
     return (*front, say("─" * rest, Tone.FAINT))
 
 
-def output(row: MessageRow, cells: int) -> list[Line]:
-    """stdout and stderr apart, with their sizes and a mark wherever something is left out."""
-    result = row.result
-    if result is None:
-        return [_no_output(row)]
+def json_text(row: MessageRow) -> str:
+    """The message as ``steward messages show -o json`` prints it."""
+    return json.dumps(msgspec.to_builtins(row), indent=2, ensure_ascii=False)
+
+
+def as_json(row: MessageRow, cells: int = FOLD) -> list[Line]:
+    """The message as JSON; keys stand out, long lines are folded to ``cells``."""
     lines: list[Line] = []
-    for stream in ("stdout", "stderr"):
-        whole = result.get(stream + "Size") or 0
-        digest = str(result.get(stream + "Sha256") or "")[:12]
-        sha = f" · sha256 {digest}…" if digest and whole else ""
-        lines.append(heading(stream, (say(size(whole) + sha, Tone.MUTED),), cells))
-        tone = Tone.PLAIN
-        body = content(rows.output(result, stream), tone)
-        cut = result.get(stream + "Cut") or 0
-        if cut:
-            body.append(_mark(f"{size(cut)} left out here; they are kept on {row.to_node}"))
-            body += content(rows.output(result, stream + "Tail"), tone)
-        if lost := result.get(stream + "Lost") or 0:
-            body.append(_mark(f"{size(lost)} were cut off by the runner: its limit is 128 MiB"))
-        lines += body or [(say("(empty)", Tone.FAINT),)]
-        lines.append(EMPTY)
-    return lines[:-1]
-
-
-def _no_output(row: MessageRow) -> Line:
-    if row.is_open and row.command_or_event == "CommandACK":
-        return (say("No output yet: it comes with the result.", Tone.MUTED),)
-    if row.command_or_event == "CommandACK":
-        return (say(f"No output: the message is {row.state}.", Tone.MUTED),)
-    return (say("No output: this kind of message brings nothing back.", Tone.MUTED),)
-
-
-def _mark(text: str) -> Line:
-    return (say(f"╌╌╌ {text} ╌╌╌", Tone.WARN),)
-
-
-def content(raw: bytes, tone: Tone = Tone.PLAIN) -> list[Line]:
-    """Bytes as lines of text; as a hex dump where they aren't text."""
-    if not raw:
-        return []
-    if raw.count(0) * 50 > len(raw):
-        return _dump(raw)
-    text = raw.decode("utf-8", "replace").replace("\r\n", "\n")
-    lines = text.removesuffix("\n").split("\n")
-    return [(say(one.expandtabs(TABS), tone),) for one in lines]
-
-
-def _dump(raw: bytes) -> list[Line]:
-    lines: list[Line] = [(say("binary, as a hex dump", Tone.MUTED),)]
-    for at in range(0, min(len(raw), 65536), 16):
-        part = raw[at : at + 16]
-        text = "".join(chr(b) if 32 <= b < 127 else "·" for b in part)
-        digits: Span = say(f"{part.hex(' '):<48} ")
-        lines.append((say(f"{at:08x}  ", Tone.FAINT), digits, say(text, Tone.MUTED)))
+    for one in json_text(row).split("\n"):
+        found = _KEY.match(one)
+        head = () if found is None else (say(found[1]), say(found[2], Tone.ACCENT))
+        at = 0 if found is None else found.end()
+        room = max(cells - at, 1)
+        lines.append((*head, say(one[at : at + room])))
+        lines += [(say(one[i : i + cells]),) for i in range(at + room, len(one), cells)]
     return lines
-
-
-def as_json(row: MessageRow) -> list[Line]:
-    """The message as JSON, as ``steward messages show -o json`` prints it."""
-    text = json.dumps(msgspec.to_builtins(row), indent=2, ensure_ascii=False)
-    return [(say(one),) for one in text.split("\n")]

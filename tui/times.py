@@ -30,7 +30,7 @@ class Clock:
     now: Callable[[], float] = field(default=time.time)
     zone: tzinfo | None = None
 
-    def time(self, wall: float | None, *, millis: bool = False) -> str:
+    def time(self, wall: float | None) -> str:
         """``14:03:22``, with the date in front if it isn't today's."""
         if wall is None:
             return "—"
@@ -40,9 +40,22 @@ class Clock:
         except (OverflowError, OSError, ValueError):
             return "—"
         text = moment.strftime("%H:%M:%S")
-        if millis:
-            text += f".{moment.microsecond // 1000:03d}"
         return text if moment.date() == today.date() else moment.strftime("%Y-%m-%d ") + text
+
+    def day(self, wall: float) -> str:
+        """``2026-03-14``."""
+        return self._moment(wall).partition(" ")[0]
+
+    def of_day(self, wall: float) -> str:
+        """``14:03:22.417``, whatever the day."""
+        return self._moment(wall).partition(" ")[2]
+
+    def _moment(self, wall: float) -> str:
+        try:
+            moment = datetime.fromtimestamp(wall, UTC).astimezone(self.zone)
+        except (OverflowError, OSError, ValueError):
+            return "— —"
+        return moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{moment.microsecond // 1000:03d}"
 
 
 def short(seconds: float | None) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.console.fake import NOON, FakeDaemon, stamp
 from tests.console.world import fleet, message, node
-from tui import bars, filters, ink, looks, render, rows, story, times
+from tui import bars, filters, ink, looks, outcome, render, rows, story, texts, times
 from tui.board import Board
 from tui.ink import Line, plain
 from tui.rows import MessageRow, NodeRow, Status
@@ -104,7 +104,7 @@ def test_stdout_and_stderr_are_apart_with_marks_where_something_is_missing() -> 
         "stderrLost": 1024,
     }
     del result["stderr"]
-    told = text(story.output(row("failed", result=result), 70))
+    told = text(outcome.lines(row("failed", result=result), CLOCK, 70))
     assert told.index("stdout") < told.index("head") < told.index("5.0 MiB left out here")
     assert told.index("left out") < told.index("tail") < told.index("stderr")
     assert "00 01 ff 62 69 6e" in told
@@ -112,13 +112,13 @@ def test_stdout_and_stderr_are_apart_with_marks_where_something_is_missing() -> 
 
 
 def test_output_keeps_its_columns_and_shows_its_controls() -> None:
-    lines = story.content(b"a\tb\r\n\x1b[31mred\n\n")
-    assert [plain(one) for one in lines] == ["a       b", "␛[31mred", ""]
+    found = texts.opened(b"a\tb\r\n\x1b[31mred\n\n", 80)
+    assert [plain(found.line(i)) for i in range(found.rows)] == ["a       b", "␛[31mred", ""]
 
 
 def test_an_event_has_no_output_and_says_why() -> None:
     found = row("succeeded", commandOrEvent="EventACK", method="TextLogging", result=None)
-    assert "brings nothing back" in text(story.output(found, 60))
+    assert "brings nothing back" in text(outcome.lines(found, CLOCK, 60))
 
 
 @pytest.mark.parametrize("cells", [60, 80, 120, 200])

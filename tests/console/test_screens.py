@@ -316,7 +316,7 @@ async def test_read_only_has_no_key_that_changes_anything() -> None:
         assert "3 Compose" not in shown(pilot.app)
         assert "cancel" not in shown(pilot.app).splitlines()[-1]
     asked = {name for name, _ in daemon.asked}
-    assert asked <= {"status", "watch", "nodes", "node", "messages", "message", "errors"}
+    assert asked <= {"status", "watch", "nodes", "node", "messages", "message", "errors", "follow"}
 
 
 async def test_the_help_of_each_screen_names_each_of_its_keys() -> None:

@@ -1,0 +1,361 @@
+"""The message view: its story, its output live and fetched whole, searched, as a table, as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from tests.console.conftest import console, sees, shown, types, until
+from tests.console.fake import NOON, FakeDaemon, stamp
+from tests.console.world import fleet, message, node
+from tui import rows, story
+from tui.ink import plain
+from tui.live import KEPT, PIECES, Live, Stream
+from tui.outcome import Outcome
+from tui.rows import MessageRow, Output
+from tui.screens.message import MessagePage
+from tui.sheets import Document
+from tui.widgets.lines import Lines
+
+SMALL, LARGE = (80, 24), (160, 48)
+CLOCK = FakeDaemon().clock
+WHOLE = b"".join(b"line %06d of the engine's log, nothing to see\n" % n for n in range(22_000))
+
+
+@dataclass
+class Far(FakeDaemon):
+    """A daemon whose node keeps the output of its messages."""
+
+    outputs: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    reads: dict[str, list[str]] = field(default_factory=dict)
+    cancelled: list[str] = field(default_factory=list)
+    is_away: bool = False
+
+    async def call(self, method: str, /, **params: Any) -> Any:
+        if method == "wait":
+            await asyncio.sleep(0.01)
+        return await super().call(method, **params)
+
+    def on_submit(self, messages: list[dict[str, Any]], job: str | None = None) -> Any:
+        (sent,) = messages
+        self.reads[sent["id"]] = sent["data"]
+        return {"accepted": [{"index": 0, "id": sent["id"]}], "refused": []}
+
+    def on_cancel(self, ids: list[str]) -> dict[str, Any]:
+        self.cancelled += ids
+        return {"results": []}
+
+    def on_wait(self, ids: list[str], timeout: float) -> dict[str, Any]:
+        if self.is_away:
+            return {"done": [], "pending": ids}
+        id, stream, start, limit = self.reads[ids[0]]
+        data = self.outputs[id, stream][int(start) : int(start) + int(limit)]
+        result = {"stdoutB64": base64.b64encode(data).decode()}
+        done = {"id": ids[0], "toNode": "ship1", "state": "succeeded", "result": result}
+        return {"done": [done], "pending": []}
+
+
+def far(whole: bytes = WHOLE, **more: Any) -> Far:
+    """A message whose result has the ends of its output, and a node that has it all."""
+    cut = message(0, "ship1", "succeeded", ["cat", "engine.log"])
+    cut["result"] |= {
+        "stdout": whole[:30_000].decode(),
+        "stdoutTail": whole[-30_000:].decode(),
+        "stdoutCut": len(whole) - 60_000,
+        "stdoutSize": len(whole),
+        "stdoutSha256": hashlib.sha256(whole).hexdigest(),
+    }
+    cut["result"] |= more
+    daemon = Far({"ship1": node("ship1")}, [cut])
+    daemon.outputs[cut["id"], "stdout"] = whole
+    return daemon
+
+
+async def opens(pilot: Pilot[Any], index: int = 0) -> MessagePage:
+    """The message of this row, opened with the keyboard."""
+    await pilot.press("2")
+    await sees(pilot, "HOW FAR")
+    await sees(pilot, "ship1")
+    await pilot.press(*["j"] * index, "enter")
+    await sees(pilot, "timeline")
+    page = pilot.app.screen
+    assert isinstance(page, MessagePage)
+    return page
+
+
+def row(state: str, **more: Any) -> MessageRow:
+    return rows.read(MessageRow, message(0, "ship1", state, ["uptime"], **more))
+
+
+def told(found: MessageRow, node_state: str = "online", **more: Any) -> str:
+    lines = story.timeline(found, CLOCK, node_state, 56, **more)
+    return "\n".join(plain(one).rstrip() for one in lines)
+
+
+def test_the_timeline_says_what_is_waited_for_and_what_is_to_come() -> None:
+    sent = row("sent", attempts=2, retries=5, nextAttempt=stamp(NOON + 8))
+    words = told(sent, "offline", held=True)
+    assert "attempt 2 of 5" in words
+    assert "ship1 is held" in words
+    assert "no receipt for 19 s" in words
+    assert "attempt 3 of 5 in 8s" in words
+    assert words.index("· delivered") < words.index("· running") < words.index("· outcome")
+    assert "ship1 is offline" in told(row("queued"), "offline")
+    assert "attempt" not in told(row("delivered"))
+
+
+def test_the_timeline_says_how_long_that_runs_which_it_waits_for() -> None:
+    waits = row("delivered", behind="other")
+    runs = rows.read(MessageRow, message(0, "ship1", "running", ["tar"]) | {"id": "other"})
+    assert "waits behind other" in told(waits)
+    assert "waits behind other, running for 18 s: tar" in told(waits, before=runs)
+
+
+def test_the_timeline_says_how_it_ended_and_whether_that_is_proved() -> None:
+    assert "exit 3" in told(row("failed"))
+    assert "✓ confirmed" in told(row("failed"))
+    late = told(row("expired", reason="ttl of 10m passed"))
+    assert "┊ ttl of 10m passed" in late
+    assert "? unconfirmed waits for ship1's proof" in late
+    kind = {"commandOrEvent": "EventNACK", "result": None}
+    assert "nobody confirms" in told(row("published", **kind))
+    event = row("sent", commandOrEvent="EventACK", method="TextLogging")
+    assert "running" not in told(event)
+
+
+def test_another_day_is_said_where_it_begins() -> None:
+    times = {"accepted": stamp(NOON - 90_000), "sent": stamp(NOON - 5)}
+    lines = told(row("sent", times=times)).split("\n")
+    assert lines[0] == "  2026-03-13"
+    assert lines[2] == "  2026-03-14"
+
+
+def test_output_that_comes_live_is_kept_with_its_holes_and_bounded() -> None:
+    stream = Stream().after(0, b"abc").after(3, b"def").after(10, b"xyz")
+    assert [(p.start, p.content) for p in stream.pieces] == [(0, b"abcdef"), (10, b"xyz")]
+    assert stream.after(4, b"late") is stream
+    assert stream.after(12, b"z!").pieces[-1].content == b"xyz!"
+    full = Stream().after(0, b"a" * KEPT).after(KEPT + 5, b"b" * 100)
+    assert full.size == KEPT
+    assert full.pieces[0].start == 100
+    holes = Stream()
+    for n in range(PIECES * 2):
+        holes = holes.after(n * 10, b"x")
+    assert len(holes.pieces) == PIECES
+    part = rows.read(Output, {"id": "a", "stream": "stderr", "offset": 0, "data": "e"})
+    assert Live("a").after(part).stderr.end == 1
+
+
+async def test_output_is_followed_while_it_runs_and_the_result_replaces_it() -> None:
+    daemon = fleet()
+    running = daemon.messages[0]
+    async with console(daemon, LARGE) as pilot:
+        page = await opens(pilot)
+        await sees(pilot, "No output yet")
+        await until(pilot, lambda: daemon.asked_for("follow")[-1:] == [{"id": running["id"]}], "it")
+        daemon.write(running["id"], "stdout", 0, "".join(f"first {n}\n" for n in range(90)))
+        await sees(pilot, "stdout live")
+        await sees(pilot, "first 89")
+        daemon.write(running["id"], "stdout", 14_000, "after the hole\n")
+        daemon.write(running["id"], "stderr", 0, "a warning\n")
+        await sees(pilot, "… 12.9 KiB not shown …")
+        await sees(pilot, "a warning")
+        await pilot.press("o", "g")
+        await sees(pilot, "first 3")
+        daemon.write(running["id"], "stdout", 14_015, "unseen, as somebody reads above\n" * 9)
+        await sees(pilot, "stdout live · 14.0 KiB")
+        assert "unseen" not in shown(pilot.app)
+        await pilot.press("G")
+        await sees(pilot, "unseen")
+        running.update(message(0, "ship1", "succeeded", ["tar"]))
+        daemon.tell(messages=[running["id"]])
+        await sees(pilot, "engine.log")
+        assert "live" not in shown(pilot.app).replace("delivered", "")
+        await until(pilot, lambda: daemon.asked_for("follow")[-1] in ({"id": None}, {}), "no more")
+        assert page.row is not None
+
+
+async def test_on_a_small_screen_the_heading_stays_in_sight() -> None:
+    daemon = fleet()
+    async with console(daemon, SMALL) as pilot:
+        await opens(pilot)
+        await pilot.pause()
+        id = daemon.messages[0]["id"]
+        daemon.write(id, "stdout", 0, "".join(f"line {n}\n" for n in range(99)))
+        await sees(pilot, "line 98")
+        assert "stdout live" in shown(pilot.app).splitlines()[2]
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_f_fetches_all_and_checks_it(size: tuple[int, int]) -> None:
+    daemon = far()
+    async with console(daemon, size) as pilot:
+        page = await opens(pilot)
+        await pilot.press("o")
+        await sees(pilot, "F fetches all")
+        await pilot.press("F")
+        await sees(pilot, "sha256 ")
+        await sees(pilot, "agrees")
+        await sees(pilot, "line 000000")
+        assert page.exported()[1] == WHOLE
+        await pilot.press("F")
+        await sees(pilot, "This is all of its output")
+        await pilot.press("G")
+        await sees(pilot, "stderr empty")
+        await sees(pilot, "line 021999")
+        await pilot.resize_terminal(100, 30)
+        await sees(pilot, "agrees")
+
+
+async def test_what_was_fetched_and_is_not_as_announced_is_said() -> None:
+    async with console(far(stdoutSha256="00" * 32), LARGE) as pilot:
+        await opens(pilot)
+        await pilot.press("F")
+        await sees(pilot, "not what was announced")
+        await sees(pilot, "SHA-256")
+
+
+async def test_a_node_that_is_away_is_waited_for_and_esc_stops_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("steward.control.whole_output.PATIENCE", 0.01)
+    daemon = far()
+    daemon.is_away = True
+    daemon.nodes["ship1"]["state"] = "offline"
+    async with console(daemon, LARGE) as pilot:
+        page = await opens(pilot)
+        await pilot.press("F")
+        await sees(pilot, "fetching 0.0 of 1.0 MiB")
+        await sees(pilot, "ship1 has the rest and is offline")
+        await pilot.press("escape")
+        await sees(pilot, "F goes on")
+        assert pilot.app.screen is page
+        await until(pilot, lambda: daemon.cancelled == list(daemon.reads), "taken back")
+        daemon.is_away = False
+        await pilot.press("F")
+        await sees(pilot, "agrees")
+        await pilot.press("escape")
+        await sees(pilot, "HOW FAR")
+
+
+async def test_leaving_ends_the_fetching() -> None:
+    daemon = far()
+    daemon.is_away = True
+    async with console(daemon, LARGE) as pilot:
+        await opens(pilot)
+        await pilot.press("F")
+        await sees(pilot, "fetching")
+        await pilot.press("1")
+        await until(pilot, lambda: len(daemon.cancelled) == len(daemon.reads) > 0, "taken back")
+
+
+async def test_without_a_daemon_the_fetching_says_so_and_goes_on_later() -> None:
+    daemon = far()
+    async with console(daemon, LARGE) as pilot:
+        page = await opens(pilot)
+        daemon.die()
+        await sees(pilot, "gone for")
+        await pilot.press("F")
+        await sees(pilot, "no daemon answers")
+        await sees(pilot, "F goes on")
+        daemon.alive = True
+        await until(pilot, lambda: page.desk.board.connected, "the daemon")
+        await pilot.press("F")
+        await sees(pilot, "agrees")
+
+
+async def test_there_is_nothing_to_fetch_before_the_end() -> None:
+    async with console(fleet(), LARGE) as pilot:
+        await opens(pilot)
+        await pilot.press("F")
+        await sees(pilot, "There is no result yet")
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_a_search_goes_from_place_to_place(size: tuple[int, int]) -> None:
+    async with console(far(), size) as pilot:
+        page = await opens(pilot)
+        await pilot.press("F")
+        await sees(pilot, "agrees")
+        await pilot.press("slash")
+        await types(pilot, "LINE 0217")
+        await sees(pilot, "1 of 100")
+        await sees(pilot, "line 021700")
+        await pilot.press("enter", "n", "n")
+        await sees(pilot, "3 of 100")
+        await pilot.press("N", "N", "N")
+        await sees(pilot, "100 of 100")
+        await sees(pilot, "line 021799")
+        await pilot.press("slash")
+        await types(pilot, "nowhere")
+        await sees(pilot, "not there")
+        await pilot.press("escape")
+        await pilot.pause()
+        assert not page.query_one("#searching").display
+        assert pilot.app.screen is page
+        await pilot.press("n")
+        assert page.query_one("#search", Input).has_focus
+
+
+async def test_processes_are_a_table_and_j_shows_how_they_came() -> None:
+    found = [
+        {"name": "executor", "state": "running", "restarts": 0, "queue": 2, "lastError": ""},
+        {"name": "text log", "state": "backoff", "restarts": 7, "lastError": "disk full " * 9},
+        ["what", "ever"],
+    ]
+    answer = message(0, "ship1", "succeeded", [], method="ListProcesses")
+    answer["result"]["stdout"] = json.dumps(found)
+    async with console(FakeDaemon({"ship1": node("ship1")}, [answer]), LARGE) as pilot:
+        await opens(pilot)
+        for word in ("── processes", "LAST ERROR", "◐ backoff", "● running", "disk full", "['what"):
+            await sees(pilot, word)
+        await pilot.press("J")
+        await sees(pilot, '"method": "ListProcesses"')
+        await pilot.press("o")
+        await sees(pilot, "── processes")
+
+
+async def test_output_of_both_streams_is_exported_with_their_names() -> None:
+    both = message(0, "ship1", "failed", ["x"])
+    both["result"] |= {"stdout": "out\n", "stderr": "err\n"}
+    async with console(FakeDaemon({"ship1": node("ship1")}, [both])) as pilot:
+        page = await opens(pilot)
+        name, content = page.exported()
+        assert name.endswith(".txt")
+        assert content == "── stdout ──\nout\n\n── stderr ──\nerr\n".encode()
+        assert "out" in page.copied()
+        await pilot.press("J")
+        name, content = page.exported()
+        assert name.endswith(".json")
+        assert json.loads(content)["toNode"] == "ship1"
+
+
+async def test_what_it_waits_behind_is_read_and_named() -> None:
+    async with console(fleet(), SMALL) as pilot:
+        await opens(pilot, 1)
+        await sees(pilot, "running for 18 s")
+        await sees(pilot, "tar czf")
+
+
+async def test_the_other_pane_scrolls_after_tab() -> None:
+    async with console(far(), LARGE) as pilot:
+        page = await opens(pilot)
+        await pilot.press("tab", "G")
+        assert page.query_one("#outcome", Lines).has_focus
+        await sees(pilot, "line 021999")
+
+
+def test_what_has_not_changed_stays_the_same_sheet() -> None:
+    outcome, found = Outcome(str), row("failed")
+    first, again = (Document(outcome.sheets(found, None, None, CLOCK, 80)) for _ in range(2))
+    assert first == again
+    assert first.sheets[1] is again.sheets[1]
+    assert first != Document(outcome.sheets(found, None, None, CLOCK, 60))
