@@ -1,27 +1,38 @@
-"""PURE: what is being composed → the messages, the equivalent command line, what is at stake."""
+"""PURE: what is being composed → the messages, and the command line that does the same."""
 
 from __future__ import annotations
 
-import enum
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from steward.errors import InvalidMessage
 from steward.message import duration
-from tui.rows import NodeRow, Resolved
+from steward.text import safe
 
-METHODS: Mapping[str, str] = {
-    "ShellCommand": "CommandACK",
-    "TextLogging": "EventACK",
-    "ListProcesses": "CommandACK",
-}
-KINDS = ("CommandACK", "CommandNACK", "EventACK", "EventNACK")
+COMMANDS = ("CommandACK", "CommandNACK")
+EVENTS = ("EventACK", "EventNACK")
+SHELLS = ("sh", "bash", "dash", "zsh", "ash", "ksh", "fish")
 SHELL_SIGNS = ("|", ">", "<", "&&", "||", ";", "&", "$", "*", "`")
 NO_OPTIONS = ("to", "method", "text")
-WIDE = 10
-"""With more nodes than this their number has to be typed."""
+
+
+class Method(NamedTuple):
+    """The kinds that it is sent as, the usual one first; its field's label and what stands in it
+    while it is empty. No label: there is nothing to type."""
+
+    kinds: tuple[str, ...]
+    label: str
+    hint: str
+
+
+METHODS: Mapping[str, Method] = {
+    "ShellCommand": Method(COMMANDS, "Command", "as on a shell: uptime, df -h /"),
+    "TextLogging": Method(EVENTS, "Line", "what its text log is to say"),
+    "ListProcesses": Method(COMMANDS, "Start", "empty: list them; a name: start that one"),
+    "Ping": Method(("EventACK",), "", ""),
+}
 
 
 @dataclass(frozen=True)
@@ -41,35 +52,59 @@ class Draft:
     @property
     def targets(self) -> list[str]:
         """Names, globs, labels and groups, as typed."""
-        return [one for one in self.to.replace(",", " ").split() if one]
+        return self.to.replace(",", " ").split()
 
     @property
     def sent_kind(self) -> str:
         """The kind: as chosen, else the method's usual one."""
-        return self.kind or METHODS.get(self.method, "CommandACK")
+        found = METHODS.get(self.method)
+        return self.kind or (found.kinds[0] if found else COMMANDS[0])
 
     @property
     def has_options(self) -> bool:
         """Whether any of the options is set."""
         return any(getattr(self, f.name) for f in fields(self) if f.name not in NO_OPTIONS)
 
+    @property
+    def title(self) -> str:
+        """What it does, in one line: the command, or the method and what it is handed."""
+        if self.method == "ShellCommand":
+            return self.text
+        return f"{self.method} {self.text}".strip()
+
 
 def data(draft: Draft) -> list[str]:
     """The message's data: a command split as a shell splits it, a text log's line.
 
-    Raises InvalidMessage: a quote that isn't closed, or nothing where something is needed.
+    Raises InvalidMessage: a quote that isn't closed, nothing where something is needed, or what no
+    message can hold.
     """
+    if "\0" in draft.text:
+        raise InvalidMessage("there is a NUL character in it", "no program can be handed one")
+    try:
+        draft.text.encode()
+    except UnicodeEncodeError:
+        raise InvalidMessage("there is half a character in it", "type it anew") from None
     if draft.method == "TextLogging":
         if not draft.text:
-            raise InvalidMessage("nothing to log", "type the line")
+            raise InvalidMessage("nothing to log yet", "type the line")
         return [draft.text + "\n"]
-    try:
-        words = shlex.split(draft.text)
-    except ValueError as error:
-        raise InvalidMessage(f"the command is not finished: {error}", "close the quote") from None
-    if draft.method == "ShellCommand" and not words:
+    if draft.method == "ListProcesses":
+        return ["start", draft.text.strip()] if draft.text.strip() else []
+    if draft.method == "Ping":
+        return []
+    words = _split(draft.text)
+    if not words:
         raise InvalidMessage("no command yet", "type it as on a shell: uptime, df -h /")
     return words
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        hint = "close the quote" if "quotation" in str(error) else "nothing follows the last \\"
+        raise InvalidMessage(f"the command is not finished: {error}", hint) from None
 
 
 def no_shell(draft: Draft) -> str:
@@ -80,7 +115,7 @@ def no_shell(draft: Draft) -> str:
         words = shlex.split(draft.text)
     except ValueError:
         return ""
-    if words and words[0].rpartition("/")[2] in ("sh", "bash", "dash", "zsh", "ash"):
+    if words and words[0].rpartition("/")[2] in SHELLS:
         return ""
     for sign in SHELL_SIGNS:
         if any(
@@ -116,48 +151,43 @@ def messages(draft: Draft, names: Iterable[str]) -> list[dict[str, Any]]:
     return [{"toNode": name, **body} for name in names]
 
 
-def command_line(draft: Draft) -> str:
-    """The ``steward send …`` that does the same. Raises InvalidMessage."""
-    words = ["steward", "send", ",".join(draft.targets)]
+def command_line(draft: Draft, where: Sequence[str] = ()) -> str:
+    """The ``steward send …`` that does the same; ``where``: the flags that name the daemon, if it
+    isn't the one that is found without. Raises InvalidMessage."""
+    flags: list[str] = list(where)
     if draft.sent_kind != "CommandACK":
-        words += ["--kind", draft.sent_kind]
+        flags += ["--kind", draft.sent_kind]
     if draft.method != "ShellCommand":
-        words += ["--method", draft.method]
+        flags += ["--method", draft.method]
     for name in ("timeout", "retries", "ttl", "method_timeout"):
         if typed := getattr(draft, name).strip():
-            words += ["--" + name.replace("_", "-"), typed]
+            flags += ["--" + name.replace("_", "-"), typed]
     if draft.parallel:
-        words.append("--parallel")
-    arguments = data(draft)
-    return shlex.join(words + (["--", *arguments] if arguments else []))
+        flags.append("--parallel")
+    to, arguments = ",".join(draft.targets), data(draft)
+    if to.startswith("-"):  # a node may be called so; after -- it can't be taken for a flag
+        words = [*flags, "--", to, *arguments]
+    else:
+        words = [to, *flags, *(["--", *arguments] if arguments else [])]
+    return " ".join(map(quoted, ["steward", "send", *words]))
 
 
-class Stake(enum.Enum):
-    """How much confirmation an action needs."""
-
-    NONE = "none"
-    YES = "yes or no"
-    COUNT = "the number, typed"
-
-
-def stake(resolved: Resolved, known: Mapping[str, NodeRow]) -> Stake:
-    """None for one online node; yes or no up to ten; beyond that, or for production, the count."""
-    names = resolved.nodes
-    if len(names) > WIDE or any(is_production(known.get(name)) for name in names):
-        return Stake.COUNT
-    if len(names) == 1 and (row := known.get(names[0])) is not None and row.state == "online":
-        return Stake.NONE
-    return Stake.YES
+def quoted(word: str) -> str:
+    """As a shell takes it: what can't be seen is written as a number, so that the line can be read
+    as well as run (``$'…'``: sh of 2024, bash, zsh, ksh)."""
+    if safe(word) == word:
+        return shlex.quote(word)
+    return "$'" + "".join(map(_spelled, word)) + "'"
 
 
-def is_production(row: NodeRow | None) -> bool:
-    """Whether a node is labelled as one that people depend on."""
-    return row is not None and row.labels.get("env") == "prod"
-
-
-def wide_stake(count: int) -> Stake:
-    """For what destroys: never nothing, and the count beyond ten."""
-    return Stake.COUNT if count > WIDE else Stake.YES
+def _spelled(character: str) -> str:
+    if character in "\\'":
+        return "\\" + character
+    if character in "\n\t":
+        return "\\n" if character == "\n" else "\\t"
+    if safe(character) == character:
+        return character
+    return "".join(f"\\{byte:03o}" for byte in character.encode())
 
 
 def _camel(name: str) -> str:

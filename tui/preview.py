@@ -1,20 +1,35 @@
-"""PURE: a draft → what will happen, said before it does."""
+"""PURE: a draft → what will happen, said before it does: to which nodes, when, how it is asked."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from steward.errors import InvalidMessage
 from tui import draft as drafts
-from tui import looks
-from tui.draft import Draft, Stake
-from tui.ink import EMPTY, Line, Span, Tone, line, say, width, wrapped
-from tui.rows import NodeRow, Resolved
+from tui import fates
+from tui.draft import Draft
+from tui.fates import Nodes
+from tui.ink import EMPTY, Line, Tone, line, say, width, wrapped
+from tui.rows import Resolved
+from tui.stakes import Deed, Stake, is_production, stake
 
 LABEL = 10
-MOST_NAMES = 4
-"""Lines of node names in the preview; the rest is a number."""
+MOST_LINES = 4
+"""Lines for a long command; that there is more of it is said."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the preview is made from beside the draft. ``resolved`` None: the daemon is being asked;
+    ``fault``: it does not take what was typed; ``where``: the flags that name the daemon."""
+
+    resolved: Resolved | None = None
+    nodes: Nodes = field(default_factory=dict)
+    fault: str = ""
+    linked: bool = True
+    where: Sequence[str] = ()
 
 
 def recipients(resolved: Resolved) -> list[str]:
@@ -22,122 +37,156 @@ def recipients(resolved: Resolved) -> list[str]:
     return list(dict.fromkeys([*resolved.nodes, *resolved.unseen]))
 
 
-def lines(
-    draft: Draft, resolved: Resolved | None, nodes: Mapping[str, NodeRow], cells: int
-) -> list[Line]:
-    """The preview: nodes, data, warnings, the equivalent command line, and what enter does."""
-    inner = cells - LABEL
-    out: list[Line] = [_heading(cells)]
-    out += _recipients(draft, resolved, nodes, inner)
-    try:
-        arguments = drafts.data(draft)
-        set_options = drafts.options(draft)
-        command = drafts.command_line(draft)
-    except InvalidMessage as error:
-        hint = f": {error.hint}" if error.hint else ""
-        tone = Tone.BAD if draft.text else Tone.MUTED
-        return out + _item("message", (say(f"{error.text}{hint}", tone),), inner)
-    out += _item("message", _kind(draft), inner)
-    out += _item("data", (say(json.dumps(arguments, ensure_ascii=False)),), inner)[:6]
-    if set_options:
-        shown = ", ".join(f"{key} {value}" for key, value in set_options.items())
-        out += _item("options", (say(shown),), inner)
-    if warning := drafts.no_shell(draft):
-        out += _item("note", (say(warning, Tone.WARN),), inner)
-    if draft.targets:
-        out += [EMPTY, *_item("the same", (say(command, Tone.ACCENT),), inner)]
-    if resolved is not None and recipients(resolved) and not resolved.nothing:
-        out += [EMPTY, _what_enter_does(resolved, nodes)]
-    return out
+def matched(draft: Draft, known: Known, cells: int) -> Line:
+    """``41 of 43 match, 2 offline``: what the line below To says while it is typed."""
+    if not draft.targets:
+        return (say("names, ship*, key=value, @group; commas or spaces between", Tone.FAINT),)
+    if known.fault:
+        return (say(known.fault, Tone.BAD),)
+    if known.resolved is None:
+        return (say("…", Tone.FAINT),)
+    if known.resolved.nothing:
+        return (say(f"{', '.join(known.resolved.nothing)} matches no node", Tone.BAD),)
+    names = recipients(known.resolved)
+    seen = sum(fates.is_seen(known.nodes.get(name)) for name in names)
+    total = sum(map(fates.is_seen, known.nodes.values()))
+    parts = [say(f"{seen:,} of {total:,} {'matches' if seen == 1 else 'match'}", Tone.MUTED)]
+    away = fates.sorted_out(names, known.nodes)
+    away.pop(fates.Fate.NOW, None)
+    for fate, found in away.items():
+        parts += [say(", ", Tone.MUTED), say(f"{len(found):,} {fate.word}", fate.tone)]
+    if width(tuple(parts)) > cells:
+        count = sum(map(len, away.values()))
+        return (parts[0], say(", ", Tone.MUTED), say(f"{count:,} not online", Tone.WARN))
+    return tuple(parts)
 
 
-def _heading(cells: int) -> Line:
-    words = "What will happen"
+def lines(draft: Draft, known: Known, cells: int, rows: int) -> list[Line]:
+    """The preview for a pane of ``rows`` lines: all that matters first, and of the nodes as many as
+    there is room for; if some are left out, all of them once more below."""
+    inner = max(cells - LABEL, 20)
+    head = [_heading("What will happen", cells), *_when(draft, known, inner)]
+    rest = _rest(draft, known, inner)
+    names = recipients(known.resolved) if known.resolved is not None else []
+    listed = fates.listed(names, known.nodes, inner)
+    shown = [_under(one) for one in listed]
+    if len(head) + len(shown) + len(rest) <= rows:
+        return [*head, *shown, *rest]
+    room = max(rows - len(head) - len(rest), 2)
+    some, left = fates.some(names, known.nodes, inner, room)
+    more = say(f"… and {left:,} more: all of them below, pgdn", Tone.WARN)
+    out = [*head, *map(_under, some), _under((more,)), *rest, EMPTY]
+    return [*out, _heading(f"All {len(names):,} nodes", cells), *shown]
+
+
+def _heading(words: str, cells: int) -> Line:
     rest = "─" * max(cells - len(words) - 4, 0)
     return line(say("── ", Tone.FAINT), say(words, Tone.ACCENT), say(f" {rest}", Tone.FAINT))
 
 
+def _under(value: Line) -> Line:
+    return (say(" " * LABEL), *value)
+
+
 def _item(label: str, value: Line, cells: int) -> list[Line]:
     folded = wrapped(value, cells)
+    if len(folded) > MOST_LINES:
+        left = sum(len(span.text) for one in folded[MOST_LINES - 1 :] for span in one)
+        more: Line = (say(f"… and {left:,} more characters", Tone.WARN),)
+        folded = [*folded[: MOST_LINES - 1], more]
     heads = [f"{label:<{LABEL}}"] + [" " * LABEL] * (len(folded) - 1)
     return [(say(head, Tone.MUTED), *rest) for head, rest in zip(heads, folded, strict=True)]
 
 
-def _recipients(
-    draft: Draft, resolved: Resolved | None, nodes: Mapping[str, NodeRow], cells: int
-) -> list[Line]:
+def _when(draft: Draft, known: Known, cells: int) -> list[Line]:
+    """To how many, and how many of them get it now."""
     if not draft.targets:
         return _item("to", (say("nobody yet: name a node after To", Tone.MUTED),), cells)
-    if resolved is None:
+    if known.fault:
+        return _item("to", (say(known.fault, Tone.BAD),), cells)
+    if known.resolved is None:
         return _item("to", (say("looking them up …", Tone.MUTED),), cells)
     out: list[Line] = []
-    names = recipients(resolved)
-    if names:
-        away = sum(not _online(nodes.get(name)) for name in names)
-        count = f"{len(names)} of {len(nodes)} nodes" if len(names) > 1 else "1 node"
-        missing = (say(f", {away} not online", Tone.WARN),) if away else ()
-        out += _item("to", line(say(count, Tone.STRONG), *missing), cells)
-        out += _names(names, nodes, cells)
-    for name in resolved.unseen:
-        text = f"{name} was never seen: the message waits until it comes"
-        out += _item("note", (say(text, Tone.WARN),), cells)
-    for pattern in resolved.nothing:
+    for pattern in known.resolved.nothing:
         out += _item("to", (say(f"{pattern} matches no node", Tone.BAD),), cells)
+    if names := recipients(known.resolved):
+        out += _item("to", fates.summed_up(names, known.nodes), cells)
     return out
 
 
-def _names(names: Sequence[str], nodes: Mapping[str, NodeRow], cells: int) -> list[Line]:
-    rows: list[list[Span]] = [[]]
-    for i, name in enumerate(names):
-        row = nodes.get(name)
-        glyph, tone = looks.NODE_LOOKS.get(row.state if row else "", ("?", Tone.MUTED))
-        one = [say(f"{glyph} ", tone), say(f"{name}  ")]
-        if width(tuple(rows[-1])) + width(tuple(one)) > cells:
-            if len(rows) == MOST_NAMES:
-                rows[-1].append(say(f"… {len(names) - i} more", Tone.MUTED))
-                break
-            rows.append([])
-        rows[-1] += one
-    return [(say(" " * LABEL), *row) for row in rows]
-
-
-def _online(row: NodeRow | None) -> bool:
-    return row is not None and row.state == "online" and not row.held
+def _rest(draft: Draft, known: Known, cells: int) -> list[Line]:
+    """The message, warnings, the equivalent command line, and what enter does."""
+    try:
+        arguments = drafts.data(draft)
+        set_options = drafts.options(draft)
+        command = drafts.command_line(draft, known.where)
+    except InvalidMessage as error:
+        hint = f": {error.hint}" if error.hint else ""
+        tone = Tone.BAD if draft.text else Tone.MUTED
+        return _item("message", (say(f"{error.text}{hint}", tone),), cells)
+    out = _item("message", _kind(draft), cells)
+    if arguments:
+        out += _item("data", (say(json.dumps(arguments, ensure_ascii=False)),), cells)
+    if set_options:
+        shown = ", ".join(f"{key} {value}" for key, value in set_options.items())
+        out += _item("options", (say(shown),), cells)
+    for warning in _warnings(draft, known):
+        out += _item("note", (say(warning, Tone.WARN),), cells)
+    if draft.targets:
+        out += _item("the same", (say(command, Tone.ACCENT),), cells)
+    if known.resolved is not None and recipients(known.resolved) and not known.resolved.nothing:
+        out += _item("enter", _what_enter_does(known.resolved, known.nodes), cells)
+    return out
 
 
 def _kind(draft: Draft) -> Line:
-    if draft.sent_kind.startswith("Command"):
-        what = (
-            "run, and its result comes back"
-            if draft.sent_kind == "CommandACK"
-            else ("sent once: no retry, no result")
-        )
-    else:
-        what = "delivered and confirmed" if draft.sent_kind == "EventACK" else "sent once: no retry"
+    what = {
+        "CommandACK": "run, and its result comes back",
+        "CommandNACK": "sent once: no retry, no result",
+        "EventACK": "delivered and confirmed",
+        "EventNACK": "sent once: no retry",
+    }.get(draft.sent_kind, "")
     return line(say(f"{draft.method}, {draft.sent_kind}: "), say(what, Tone.MUTED))
 
 
-def _what_enter_does(resolved: Resolved, nodes: Mapping[str, NodeRow]) -> Line:
+def _warnings(draft: Draft, known: Known) -> list[str]:
+    found: list[str] = []
+    names = recipients(known.resolved) if known.resolved is not None else []
+    if loud := [name for name in names if is_production(known.nodes.get(name))]:
+        more = f" and {len(loud) - 3:,} more" if len(loud) > 3 else ""
+        found.append(f"env=prod: {', '.join(loud[:3])}{more}")
+    found += risks(draft, names, known.nodes, linked=known.linked)
+    if warning := drafts.no_shell(draft):
+        found.append(warning)
+    return found
+
+
+def risks(draft: Draft, names: Sequence[str], nodes: Nodes, *, linked: bool) -> list[str]:
+    """What may go otherwise than one thinks: a message that is sent once, a link that is down."""
+    if draft.sent_kind.endswith("NACK"):
+        away = [name for name in names if not (linked and fates.is_there(nodes.get(name)))]
+        who = away[0] if len(away) == 1 else f"{len(away):,} nodes"
+        return [f"sent once: {who} may well miss it, and nobody will know"] if away else []
+    if not linked:
+        return ["the broker is down: it is kept, and goes out when the link is back"]
+    return []
+
+
+def _what_enter_does(resolved: Resolved, nodes: Nodes) -> Line:
     names = recipients(resolved)
-    stake = drafts.stake(Resolved(nodes=names), nodes)
     then = {
         Stake.NONE: "sends it",
         Stake.YES: "asks once more, then sends it",
         Stake.COUNT: f"asks for the number, {len(names)}, then sends it",
-    }[stake]
-    return line(say("enter", Tone.ACCENT), say(f" {then}", Tone.MUTED))
+    }[stake(Deed.SEND, names, nodes)]
+    return (say(then, Tone.MUTED),)
 
 
-def details(draft: Draft, names: Sequence[str], nodes: Mapping[str, NodeRow]) -> list[Line]:
-    """What the confirmation shows: the data, then each node with its state."""
-    try:
-        arguments = json.dumps(drafts.data(draft), ensure_ascii=False)
-    except InvalidMessage:
-        arguments = draft.text
-    out: list[Line] = [line(say(f"{draft.method} ", Tone.MUTED), say(arguments)), EMPTY]
-    for name in names:
-        row = nodes.get(name)
-        state = looks.node_state(row) if row else (say("? never seen", Tone.WARN),)
-        warning = (say("  env=prod", Tone.WARN),) if drafts.is_production(row) else EMPTY
-        out.append(line(say(f"  {name}  ", Tone.STRONG), *state, *warning))
+def asked(draft: Draft) -> list[Line]:
+    """What a question shows of a message: its method, its data as an array, its options."""
+    arguments = json.dumps(drafts.data(draft), ensure_ascii=False)
+    out: list[Line] = [line(say(f"{draft.method} ", Tone.MUTED), say(arguments))]
+    if set_options := drafts.options(draft):
+        shown = ", ".join(f"{key} {value}" for key, value in set_options.items())
+        out.append((say(shown, Tone.MUTED),))
     return out

@@ -66,7 +66,8 @@ class NodeApi:
             known = await self._store.read(lambda t: self._views.heard_of(t, literal))
         else:
             known = await self._store.read(self._views.labels)
-        return resolve(targets, known, self._house.settings.groups)
+        groups = self._house.settings.groups
+        return {**resolve(targets, known, groups), "groups": sorted(groups)}
 
     async def _nodes(self, params: dict[str, Any], _caller: Caller) -> object:
         names = msgspec.convert(params, Names).names

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,64 +10,55 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from tui.draft import Stake
-from tui.ink import EMPTY, Line, Tone, line, say, wrapped
+from tui import question
+from tui.ink import EMPTY
+from tui.question import Question
+from tui.stakes import Stake
+from tui.widgets.field import entry
 from tui.widgets.inked import Block
-
-CELLS = 64
-MOST = 12
 
 
 class Confirm(ModalScreen[bool]):
     """True only after y, or after the right number and enter."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)", "yes", show=False),
-        Binding("n,escape,enter,q", "answer(False)", "no", show=False),
+        Binding("y", "yes", "yes", show=False),
+        Binding("n,escape,enter,q", "no", "no", show=False),
     ]
 
-    def __init__(self, question: str, details: Iterable[Line], stake: Stake, count: int) -> None:
+    def __init__(self, asked: Question) -> None:
         super().__init__()
-        self._stake, self._count = stake, count
-        self._lines: list[Line] = [*wrapped((say(question, Tone.STRONG),), CELLS), EMPTY]
-        given = list(details)
-        self._lines += given[:MOST]
-        if len(given) > MOST:
-            self._lines.append((say(f"… and {len(given) - MOST:,} more", Tone.MUTED),))
-        if given:
-            self._lines.append(EMPTY)
-        self._lines.append(self._keys())
-
-    def _keys(self) -> Line:
-        if self._stake is Stake.COUNT:
-            return line(
-                say("Type "),
-                say(self._count, Tone.WARN),
-                say(" and press enter to go on; "),
-                say("esc", Tone.ACCENT),
-                say(" leaves everything as it is."),
-            )
-        return line(
-            say("y", Tone.ACCENT), say(" yes   "), say(" N ", Tone.CHOSEN), say(" no (enter, esc)")
-        )
+        self._asked = asked
 
     def compose(self) -> ComposeResult:
         """Textual's: the question in a box."""
         with Vertical(id="box"):
             block = Block("question")
-            block.show(self._lines)
-            block.styles.height = len(self._lines)
+            block.show(question.lines(self._asked, self.app.size.height))
+            block.styles.height = len(block.lines)
             yield block
-            if self._stake is Stake.COUNT:
-                yield Input(id="count", select_on_focus=False)
+            if self._asked.stake is Stake.COUNT:
+                yield entry("count", "", "")
+                yield Block("wrong")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Another number is being typed: the last one is forgotten."""
+        event.input.remove_class("wrong")
+        self.query_one("#wrong", Block).show([EMPTY])
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter in the field: only the right number is a yes."""
-        if event.value.strip().replace(",", "") == str(self._count):
+        if question.is_right(self._asked, event.value):
             self.dismiss(True)
         else:
             event.input.add_class("wrong")
+            self.query_one("#wrong", Block).show([question.wrong(self._asked, event.value)])
 
-    def action_answer(self, yes: bool) -> None:
-        """The answer is given."""
-        self.dismiss(yes)
+    def action_yes(self) -> None:
+        """y, where no number is asked for."""
+        if self._asked.stake is not Stake.COUNT:
+            self.dismiss(True)
+
+    def action_no(self) -> None:
+        """Everything stays as it is."""
+        self.dismiss(False)

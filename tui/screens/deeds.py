@@ -1,15 +1,21 @@
-"""What is done from more than one screen: cancel, send again, hold the fleet."""
+"""What is done to messages from more than one screen: cancel, send again."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
-from tui import draft, render
-from tui.ink import Line, Tone, joined, line, say
+from tui import question
+from tui.ink import Line, Tone, say
+from tui.question import Question
 from tui.rows import MessageRow
 from tui.screens.page import Page
+from tui.stakes import Deed, stake
+
+AT_ONCE = 500
+"""Messages in one call."""
 
 
 def cancel(page: Page, chosen: Sequence[MessageRow]) -> None:
@@ -22,12 +28,12 @@ def cancel(page: Page, chosen: Sequence[MessageRow]) -> None:
 
 
 async def _cancel(page: Page, chosen: Sequence[MessageRow]) -> None:
-    count = len(chosen)
-    question = "Cancel this message?" if count == 1 else f"Cancel these {count:,} messages?"
-    if not await page.sure(question, _listed(chosen), draft.wide_stake(count), count):
+    running = sum(row.state == "running" for row in chosen)
+    text = "Cancel this message?" if len(chosen) == 1 else f"Cancel these {len(chosen):,} messages?"
+    then = question.endings(len(chosen) - running, running)
+    if not await page.sure(_asked(page, Deed.CANCEL, text, chosen, then)):
         return
-    answer = await page.desk.link.call("cancel", ids=[row.id for row in chosen])
-    results = answer.get("results", [])
+    results = await _called(page, "cancel", chosen)
     if len(results) == 1:
         only = results[0]
         page.tell(only.get("note") or f"Now {only.get('state', 'cancelled')}")
@@ -44,39 +50,34 @@ def retry(page: Page, chosen: Sequence[MessageRow]) -> None:
 
 
 async def _retry(page: Page, chosen: Sequence[MessageRow]) -> None:
-    count = len(chosen)
-    question = "Send this again?" if count == 1 else f"Send these {count:,} again?"
-    if not await page.sure(question, _listed(chosen), draft.wide_stake(count), count):
+    text = "Send this again?" if len(chosen) == 1 else f"Send these {len(chosen):,} again?"
+    then: list[Line] = [(say("As new messages: what was done before is not undone."),)]
+    if still := sum(row.is_open for row in chosen):
+        those = "It has" if len(chosen) == 1 else f"{still:,} of them have"
+        then.append((say(f"{those} not ended yet, and may be done twice.", Tone.WARN),))
+    if not await page.sure(_asked(page, Deed.RETRY, text, chosen, then)):
         return
-    answer = await page.desk.link.call("retry", ids=[row.id for row in chosen])
-    sent = [one for one in answer.get("results", []) if one.get("newId")]
+    sent = [one for one in await _called(page, "retry", chosen) if one.get("newId")]
     if len(sent) == 1:
         page.tell("Sent again, as a new message")
-        page.post_message(page.MessageChosen(sent[0]["newId"]))
+        page.post_message(page.MessageChosen(str(sent[0]["newId"])))
     else:
         page.tell(f"{len(sent):,} sent again")
     page.desk.link.refresh()
 
 
-def hold_fleet(page: Page) -> None:
-    """Hold every node's queue, or, if all are held, release them; after asking."""
-    nodes = page.desk.board.nodes.values()
-    release = bool(nodes) and all(row.held for row in nodes)
-    page.attempt(partial(_hold_fleet, page, release=release))
+def _asked(
+    page: Page, deed: Deed, text: str, chosen: Sequence[MessageRow], then: Sequence[Line]
+) -> Question:
+    names = {row.to_node for row in chosen}
+    needed = stake(deed, names, page.desk.board.nodes, len(chosen))
+    return Question(text, needed, len(chosen), whom=question.messages(chosen), then=then)
 
 
-async def _hold_fleet(page: Page, *, release: bool) -> None:
-    count = len(page.desk.board.nodes)
-    verb = "Release" if release else "Hold"
-    details = [(say("Nothing new is sent to any node; what runs goes on."),)]
-    question = f"{verb} the whole fleet, {count:,} nodes?"
-    if await page.sure(question, [] if release else details, draft.wide_stake(count), count):
-        await page.desk.link.call("release" if release else "hold", all=True)
-        page.tell("The fleet is released" if release else "The fleet is held")
-        page.desk.link.refresh()
-
-
-def _listed(chosen: Sequence[MessageRow]) -> list[Line]:
-    return [
-        joined([line(say("  "), say(row.to_node, Tone.STRONG)), render.what(row)]) for row in chosen
-    ]
+async def _called(page: Page, method: str, chosen: Sequence[MessageRow]) -> list[dict[str, Any]]:
+    """What the daemon answered for each, asked in parts."""
+    found: list[dict[str, Any]] = []
+    for at in range(0, len(chosen), AT_ONCE):
+        ids = [row.id for row in chosen[at : at + AT_ONCE]]
+        found += (await page.desk.link.call(method, ids=ids)).get("results", [])
+    return found

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from textual import events as textual_events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message as Event
 from textual.strip import Strip
+from textual.suggester import Suggester
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -38,6 +40,11 @@ class Choice(Inked, can_focus=True):
         self._words = tuple(words)
         self.value = self._words[0]
 
+    def offer(self, words: Sequence[str]) -> None:
+        """Other words from now on; the one chosen stays, if it is among them."""
+        self._words = tuple(words)
+        self.put(self.value)
+
     def put(self, word: str) -> None:
         """Choose a word; one that isn't among them stands for the first."""
         self.value = word if word in self._words else self._words[0]
@@ -65,7 +72,7 @@ class Field(Horizontal):
     """A label and what stands beside it."""
 
     def __init__(self, label: str, inner: Widget) -> None:
-        super().__init__(classes="field")
+        super().__init__(id=f"{inner.id}-field", classes="field")
         self._label = Block(f"{inner.id}-label")
         self._label.add_class("label")
         self._label.show([(say(label, Tone.MUTED),)])
@@ -77,12 +84,45 @@ class Field(Horizontal):
         yield self._inner
 
 
-def entry(id: str, hint: str, value: str) -> Input:
-    """A one-line text field; what it starts with is made safe."""
-    return Input(
+class Entry(Input):
+    """A one-line text field that holds nothing a terminal could obey, whatever is pasted."""
+
+    class Passed(Event):
+        """→ was pressed at the end, where it moves nothing."""
+
+    def complete(self) -> bool:
+        """Take what is suggested; False: nothing is."""
+        before = self.value
+        if self.cursor_at_end:
+            super().action_cursor_right()
+        return self.value != before
+
+    def action_cursor_right(self, select: bool = False) -> None:
+        """Textual's: to the right, or take what is suggested."""
+        if select or not self.cursor_at_end:
+            super().action_cursor_right(select)
+        elif not self.complete():
+            self.post_message(self.Passed())
+
+    def _on_paste(self, event: textual_events.Paste) -> None:
+        """Textual's, which drops all lines but the first: they become one."""
+        super()._on_paste(textual_events.Paste(one_line(event.text)))
+        event.prevent_default()
+        event.stop()
+
+
+def one_line(text: str) -> str:
+    """What was copied, as one line without anything that can't be seen."""
+    return safe(" ".join(text.split("\n")).replace("\r", "").replace("\t", " ").strip())
+
+
+def entry(id: str, hint: str, value: str, suggester: Suggester | None = None) -> Entry:
+    """A field; what it starts with is made safe."""
+    return Entry(
         safe(value),
         id=id,
         placeholder=hint,
         select_on_focus=False,
         compact=True,
+        suggester=suggester,
     )
