@@ -34,6 +34,7 @@ class Link:
         self._wants = Wants()
         self._stale: set[str] = set()
         self._changed_nodes: set[str] = set()
+        self._has_roster = False
         self._ageing: set[str] = set()
         self._aged = time.monotonic()
         self._wake = asyncio.Event()
@@ -61,8 +62,8 @@ class Link:
         self._client = client
         self._tell(events.Connected())
         self._tell(events.StatusRead(status))
-        self._changed_nodes.clear()
-        self._stale.update(self._wants.topics())
+        self._has_roster = False
+        self._stale.update((*self._wants.topics(), *(["follow"] if self._wants.follow else [])))
         async with asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(self._keep_fresh(client), name="console-refresh")
             tasks.create_task(self._listen(client, reading), name="console-listen")
@@ -145,11 +146,12 @@ class Link:
     async def _read(self, client: Client, topic: str) -> None:
         names: frozenset[str] = frozenset()
         if topic == "nodes":
-            names = frozenset(self._changed_nodes)
+            names = frozenset(self._changed_nodes if self._has_roster else ())
             self._changed_nodes.clear()
         try:
             event = await reading.READERS[topic](client, self._wants, names)
             if isinstance(event, events.NodesRead):
+                self._has_roster = True
                 self._ageing -= event.asked or self._ageing
                 self._ageing |= {row.name for row in event.nodes if row.errors_last_hour}
             if event is not None:

@@ -68,6 +68,20 @@ async def test_a_changed_node_is_read_alone() -> None:
     assert daemon.asked_for("nodes")[1:] == [{"names": ["ship1"]}]
 
 
+async def test_a_change_told_before_the_roster_was_read_does_not_stand_for_it() -> None:
+    daemon = fleet()
+    async with linked(daemon, Wants()) as (link, heard):
+        await until(lambda: heard.board.nodes_read)
+        daemon.die()
+        await until(lambda: not heard.board.connected)
+        heard.board.nodes_read = False
+        daemon.alive = True
+        await until(lambda: link._client is not None)
+        daemon.tell(nodes=["ship1"])
+        await until(lambda: heard.board.nodes_read)
+        assert len(heard.board.nodes) == len(daemon.nodes)
+
+
 async def test_a_node_that_was_forgotten_goes() -> None:
     daemon = fleet()
     async with linked(daemon, Wants(nodes=True, node="ship1")) as (_link, heard):
