@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui import looks
+from tui import gauges, looks
 from tui.board import Board
 from tui.ink import EMPTY, Line, Tone, between, fit, joined, line, say, width, wrapped
 from tui.rows import Status
@@ -31,7 +31,7 @@ def header(board: Board, clock: Clock, cells: int) -> Line:
         words = line(say(" steward", Tone.STRONG), say("  no daemon yet", Tone.MUTED))
         return between(words, time, cells)
     left: Line = EMPTY
-    for words_level in (2, 1, 0):
+    for words_level in (3, 2, 1, 0):
         left = _header(board, board.status, clock, words_level)
         if width(left) + len(time[0].text) + 2 <= cells:
             return between(left, time, cells)
@@ -39,19 +39,21 @@ def header(board: Board, clock: Clock, cells: int) -> Line:
 
 
 def _header(board: Board, status: Status, clock: Clock, words: int) -> Line:
+    """``words`` 3: everything; 2: no split of what is under way; 1: closer together, no round trip;
+    0: a node's state is its glyph alone."""
     parts = [line(say(f" {status.node or 'steward'}", Tone.STRONG))]
     if not board.connected:
         parts.append((say("○ daemon gone", Tone.BAD),))
     parts += [broker(status, clock, words), nodes(status, words), under_way(status, words)]
     parts.append(new_errors(status, words))
-    return joined(parts, "   " if words else "  ")
+    return joined(parts, "   " if words > 1 else "  ")
 
 
 def broker(status: Status, clock: Clock, words: int) -> Line:
     """The broker link: up with its round trip, or down and since when."""
     link = status.broker
     if link.connected:
-        trip = f" {link.rtt * 1000:.1f} ms" if link.rtt is not None and words else ""
+        trip = f" {gauges.trip(link.rtt)}" if link.rtt is not None and words > 1 else ""
         return line(say("● broker", Tone.GOOD), say(trip, Tone.MUTED))
     since = instant(link.since)
     down = f" {short(clock.now() - since)}" if since is not None else ""
@@ -66,8 +68,8 @@ def nodes(status: Status, words: int) -> Line:
         if not count:
             continue
         glyph, tone = looks.NODE_LOOKS[state]
-        parts.append((say(f"{glyph} {count}" + (f" {state}" if words else ""), tone),))
-    return joined(parts, "  " if words else " ") if parts else (say("no nodes", Tone.MUTED),)
+        parts.append((say(f"{glyph} {count:,}" + (f" {state}" if words else ""), tone),))
+    return joined(parts, "  " if words > 1 else " ") if parts else (say("no nodes", Tone.MUTED),)
 
 
 def under_way(status: Status, words: int) -> Line:
@@ -77,7 +79,7 @@ def under_way(status: Status, words: int) -> Line:
     if not total:
         return (say("nothing under way" if words else "0 under way", Tone.MUTED),)
     head = (say(f"{total:,} under way", Tone.ACCENT),)
-    if words < 2:
+    if words < 3:
         return head
     split = ", ".join(f"{count:,} {state}" for state, count in counts if count)
     return (*head, say(f" ({split})", Tone.MUTED))
@@ -88,7 +90,7 @@ def new_errors(status: Status, words: int) -> Line:
     if not status.new_errors:
         return (say("no errors", Tone.MUTED),)
     noun = "error" if status.new_errors == 1 else "errors"
-    when = " this hour" if words == 2 else ""
+    when = " this hour" if words == 3 else ""
     return (say(f"✗ {status.new_errors:,} {noun}{when}", Tone.BAD),)
 
 

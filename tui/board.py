@@ -28,11 +28,12 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True)
 class Opened:
-    """A node in full."""
+    """A node in full. ``told``: its latest answer to ListProcesses, if it is another's."""
 
     node: NodeRow
     processes: tuple[object, ...] | None
     messages: tuple[MessageRow, ...]
+    told: MessageRow | None = None
 
 
 @dataclass
@@ -80,7 +81,7 @@ class Board:
                     for name in gone & self.nodes.keys():
                         del self.nodes[name]
             case events.NodeOpened():
-                self.opened = Opened(event.node, event.processes, event.messages)
+                self.opened = Opened(event.node, event.processes, event.messages, event.told)
             case events.MessagesRead():
                 self.messages = _merged(
                     self.messages,

@@ -53,16 +53,18 @@ class NodesRead(Heard):
 
 
 class NodeOpened(Heard):
-    """One node was read in full: its last messages too, and its processes if it told them."""
+    """One node was read in full: its last messages too, and its processes if it is this daemon's
+    own. ``told``: another's latest answer to ListProcesses."""
 
     def __init__(
         self,
         node: NodeRow,
         processes: tuple[object, ...] | None,
         messages: tuple[MessageRow, ...],
+        told: MessageRow | None = None,
     ) -> None:
         super().__init__()
-        self.node, self.processes, self.messages = node, processes, messages
+        self.node, self.processes, self.messages, self.told = node, processes, messages, told
 
 
 class MessagesRead(Heard):

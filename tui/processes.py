@@ -81,13 +81,15 @@ def state(process: Process) -> Line:
     return (say(f"{glyph} {process.state or 'unknown'}", tone),)
 
 
-def cells(process: Process, clock: Clock) -> dict[str, Line]:
-    """The cells of the table on the Health screen."""
+def cells(process: Process, clock: Clock, *, role: bool = False) -> dict[str, Line]:
+    """The cells of the table on the Health screen; ``role``: it has a column of its own, so that
+    the name need not begin with it."""
+    name = process.name.removeprefix(f"{process.role} ") if role else process.name
     since = clock.now() - process.since if process.since is not None else None
     is_bad = process.state in ("terminated", "backoff")
     return {
         "state": state(process),
-        "name": (say(process.name, Tone.STRONG),),
+        "name": (say(name, Tone.STRONG),),
         "role": (say(process.role or "—", Tone.MUTED),),
         "restarts": _number(process.restarts, Tone.WARN),
         "queue": _number(process.queue, Tone.ACCENT),
@@ -100,10 +102,10 @@ def _number(value: int, tone: Tone) -> Line:
     return (say(f"{value:,}", tone if value else Tone.FAINT),)
 
 
-def summary(found: Iterable[Process]) -> Line:
-    """``12: 3 running, 9 waiting``; those in trouble first."""
+def summary(found: Iterable[Process], more: str = "") -> Line:
+    """``12: 3 running, 9 waiting``, or ``12 more: …``; those in trouble first."""
     found = list(found)
-    parts = [say(f"{len(found):,}", Tone.MUTED)]
+    parts = [say(f"{len(found):,}{more}", Tone.MUTED)]
     first = True
     for word, (_, tone) in LOOKS.items():
         if count := sum(process.state == word for process in found):

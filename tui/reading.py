@@ -13,6 +13,8 @@ from tui.wants import Client, Query, Wants
 PAGE = 200
 LAST = 12
 """Messages of one node that its pane shows."""
+TOLD: Mapping[str, Any] = {"method": ["ListProcesses"], "state": ["succeeded"]}
+"""Where another node has told of its processes."""
 
 Reader = Callable[[Client, Wants, frozenset[str]], Awaitable[events.Heard | None]]
 """(who to ask, what is wanted, the nodes that changed: none means all)."""
@@ -34,11 +36,14 @@ async def node(client: Client, wants: Wants, _changed: frozenset[str]) -> events
     except UnknownId:
         return None  # forgotten: the roster says so
     last = await client.call("messages", node=[wants.node], limit=LAST)
-    processes = found.get("processes")
+    processes, told = found.get("processes"), None
+    if not isinstance(processes, list):
+        told = await client.call("messages", node=[wants.node], **TOLD, limit=1)
     return events.NodeOpened(
         rows.read(rows.NodeRow, found),
         tuple(processes) if isinstance(processes, list) else None,
         tuple(rows.read(rows.MessageRow, one) for one in last["messages"]),
+        rows.read(rows.MessageRow, told["messages"][0]) if told and told["messages"] else None,
     )
 
 

@@ -12,6 +12,8 @@ from tui.times import Clock, instant, long, short, until
 
 FIRST_WORDS = 400
 """Characters of a message's data that are looked at for one line of a table."""
+SPARK = 10
+"""Bars of an hour's errors: six minutes each."""
 
 
 def node_cells(row: NodeRow, clock: Clock) -> dict[str, Line]:
@@ -19,6 +21,7 @@ def node_cells(row: NodeRow, clock: Clock) -> dict[str, Line]:
     seen = row.seen_at
     never = Tone.FAINT if seen is None else Tone.MUTED
     errors = Tone.BAD if row.errors_last_hour else Tone.FAINT
+    waited = row.waited(clock.now())
     return {
         "state": looks.node_state(row),
         "name": (say(row.name, Tone.STRONG),),
@@ -28,11 +31,11 @@ def node_cells(row: NodeRow, clock: Clock) -> dict[str, Line]:
         "queued": number(row.queued),
         "underway": number(row.under_way, Tone.ACCENT),
         "running": number(row.running_now or 0, Tone.BUSY),
-        "oldest": (say(short(row.oldest_waiting), waiting_tone(row.oldest_waiting)),),
+        "oldest": (say(short(waited), waiting_tone(waited)),),
         "errors": joined(
             [
-                looks.sparkline(row.errors_by_minute, 12),
-                (say(f"{row.errors_last_hour:>3}", errors),),
+                looks.sparkline(row.errors_by_minute, SPARK),
+                (say(f"{brief(row.errors_last_hour):>3}", errors),),
             ],
             " ",
         ),
@@ -51,6 +54,13 @@ def labels(found: Mapping[str, Any]) -> Line:
 def number(value: int, tone: Tone = Tone.PLAIN) -> Line:
     """A count; nought is there, but doesn't shout."""
     return (say(f"{value:,}", tone if value else Tone.FAINT),)
+
+
+def brief(count: int) -> str:
+    """A count in three characters."""
+    if count < 1000:
+        return str(count)
+    return f"{count // 1000}k" if count < 100_000 else "99k"
 
 
 def waiting_tone(seconds: float | None) -> Tone:

@@ -36,7 +36,7 @@ class NodeRow(Row, frozen=True, kw_only=True, rename="camel"):
     clock_skew: float | None = None
     queued: int = 0
     under_way: int = 0
-    oldest_waiting: float | None = None
+    waiting_since: str | float | None = None
     running_now: int | None = 0
     their_queue: Any = None
     errors_last_hour: int = 0
@@ -47,6 +47,16 @@ class NodeRow(Row, frozen=True, kw_only=True, rename="camel"):
     def seen_at(self) -> float | None:
         """Wall time of the last sign of it, seconds."""
         return instant(self.last_seen)
+
+    @property
+    def waiting_from(self) -> float | None:
+        """Wall time at which the oldest message that waits for it was accepted, seconds."""
+        return instant(self.waiting_since)
+
+    def waited(self, now: float) -> float | None:
+        """Seconds that this one has waited at ``now`` (wall time, seconds)."""
+        since = self.waiting_from
+        return None if since is None else max(now - since, 0.0)
 
     @property
     def is_problem(self) -> bool:

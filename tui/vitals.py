@@ -121,11 +121,13 @@ def link(known: Known, cells: int, *, tall: bool = False) -> list[Line]:
     if found.connected:
         lines = [joined([(say(f"● connected{lasted}", Tone.GOOD),), where], "   ")]
     else:
-        lines = [joined([(say(f"○ down{lasted}", Tone.BAD),), where], "   ")]
-        why = found.error or "no reason is known"
-        lines += wrapped((say(f"{why}; it tries again by itself", Tone.WARN),), cells)[:2]
-    if tall or width(lines[0]) > cells:
-        lines[:1] = [lines[0][:1], where]
+        down = (say(f"○ down{lasted}", Tone.BAD), say(", trying again by itself", Tone.MUTED))
+        lines = [joined([down, where], "   ")]
+        if tall or width(lines[0]) > cells:
+            lines = [down, where]
+        lines += wrapped((say(found.error or "no reason is known", Tone.WARN),), cells)[:2]
+    if found.connected and (tall or width(lines[0]) > cells):
+        lines = [lines[0][:1], where]
     trips = [max(seconds, 0.0) for _, seconds in known.health.rtts]
     if not trips:
         return [*lines, (say("no round trip measured yet", Tone.MUTED),)]
@@ -194,8 +196,8 @@ def _oldest(known: Known, cells: int) -> list[Line]:
     if age is None:
         return []
     words = [say("oldest queued: ", Tone.MUTED), say(long(float(int(age))), _waited(age))]
-    rows = [row for row in known.board.nodes.values() if row.queued and row.oldest_waiting]
-    row = max(rows, key=lambda row: row.oldest_waiting or 0.0, default=None)
+    rows = [row for row in known.board.nodes.values() if row.queued and row.waiting_from]
+    row = min(rows, key=lambda row: row.waiting_from or 0.0, default=None)
     if row is not None:
         words += [say(", for ", Tone.MUTED), say(row.name, Tone.STRONG), _why(row)]
     return wrapped(tuple(words), cells)[:2]

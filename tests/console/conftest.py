@@ -37,6 +37,12 @@ async def sees(pilot: Pilot[Any], text: str) -> None:
     await until(pilot, lambda: text in shown(pilot.app), repr(text))
 
 
+async def told(pilot: Pilot[Any], text: str) -> None:
+    """Wait until a notice says ``text``, however its lines are folded."""
+    app = pilot.app
+    await until(pilot, lambda: any(text in one.message for one in app._notifications), repr(text))
+
+
 async def types(pilot: Pilot[Any], text: str) -> None:
     """Press the keys of a text."""
     names = {" ": "space", "*": "asterisk", "'": "apostrophe", "=": "equals_sign", "-": "minus"}

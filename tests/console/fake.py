@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fnmatch
+import inspect
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from steward.errors import NoDaemon, StewardError, UnknownId
+from steward.message import OPEN
 from tests.console import jobs
 from tui.times import Clock
 
@@ -83,7 +85,8 @@ class FakeDaemon:
             raise NoDaemon("the daemon is gone", "start it again; what it accepted is kept")
         self.asked.append((method, params))
         await asyncio.sleep(0)
-        return getattr(self, "on_" + method)(**params)
+        answer = getattr(self, "on_" + method)(**params)
+        return await answer if inspect.isawaitable(answer) else answer
 
     def on_status(self) -> dict[str, Any]:
         counts: dict[str, int] = {}
@@ -138,11 +141,11 @@ class FakeDaemon:
     def on_node(self, name: str) -> dict[str, Any]:
         if name not in self.nodes:
             raise UnknownId(f"no node {name}", "see steward nodes ls")
-        processes = [
-            {"name": f"publisher {name}.CommandACK.ShellCommand", "state": "running"},
-            {"name": "subscriber Result", "state": "waiting"},
+        own: list[dict[str, Any]] = [
+            {"name": "ship1.CommandACK.ShellCommand", "state": "running"},
+            {"name": "Result", "state": "waiting"},
         ]
-        return self.nodes[name] | {"processes": processes, "alarms": []}
+        return self.nodes[name] | {"processes": own if name == "central" else None}
 
     def on_messages(self, limit: int = 100, cursor: str | None = None, **kept: Any) -> Any:
         found = [m for m in self.messages if self._wanted(m, **kept)]
@@ -220,6 +223,16 @@ class FakeDaemon:
             accepted.append({"index": index, "id": id})
         self.tell(messages=[one["id"] for one in accepted])
         return {"accepted": accepted, "refused": refused}
+
+    async def on_wait(self, ids: list[str], timeout: float) -> dict[str, Any]:
+        """Until one of them has ended."""
+        until = asyncio.get_running_loop().time() + timeout
+        while True:
+            found = [m for m in self.messages if m["id"] in ids and m["state"] not in OPEN]
+            if found or not self.alive or asyncio.get_running_loop().time() > until:
+                gone = {m["id"] for m in found}
+                return {"done": found, "pending": [id for id in ids if id not in gone]}
+            await asyncio.sleep(0.02)
 
     def on_cancel(self, ids: list[str]) -> dict[str, Any]:
         for id in ids:

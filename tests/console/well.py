@@ -46,7 +46,7 @@ def process(name: str, state: str = "waiting", **more: Any) -> dict[str, Any]:
     """A supervised process, for two hours what it is."""
     return {
         "name": name,
-        "role": "publisher" if "." in name else "executor",
+        "role": name.partition(" ")[0],
         "subject": name,
         "state": state,
         "restarts": 0,
@@ -79,14 +79,21 @@ def well(**more: Any) -> dict[str, Any]:
             "received": [1, 0, 0, 1, 3, 1] * 10,
         },
         "processes": [
-            process("ship1.CommandACK.ShellCommand", "running", queue=2, since=NOON - 20),
-            process("ship3.CommandACK.ShellCommand", restarts=1, queue=3),
-            process("ship5.CommandACK.ShellCommand", queue=12),
-            process("TextLogging", "terminated", restarts=5, lastError=gone, since=NOON - 300),
-            process("ship6.EventACK.Ping", "backoff", restarts=2, lastError="OSError: no route"),
-            process("Result", role="subscriber"),
-            process("ShellCommand", role="executor"),
-            process("error reports", role="reporter"),
+            process("publisher ship1.CommandACK.ShellCommand", "running", queue=2, since=NOON - 20),
+            process("publisher ship3.CommandACK.ShellCommand", restarts=1, queue=3),
+            process("publisher ship5.CommandACK.ShellCommand", queue=12),
+            process(
+                "subscriber TextLogging", "terminated", restarts=5, lastError=gone, since=NOON - 300
+            ),
+            process(
+                "publisher ship6.EventACK.Ping",
+                "backoff",
+                restarts=2,
+                lastError="OSError: no route",
+            ),
+            process("subscriber Result"),
+            process("executor"),
+            process("journal", "running"),
         ],
         "daemon": {
             "pid": 4121,

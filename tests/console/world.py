@@ -19,7 +19,9 @@ LISTING = "\n".join(
 
 def node(name: str, state: str = "online", **more: Any) -> dict[str, Any]:
     """A node's JSON."""
+    waited = more.get("oldestWaiting")
     return {
+        "waitingSince": None if waited is None else stamp(NOON - waited),
         "name": name,
         "state": state,
         "held": False,

@@ -23,12 +23,12 @@ from tui.widgets.table import Column, Table
 
 COLUMNS = (
     Column("state", "STATE", 12),
-    Column("name", "PROCESS", 18, share=3),
+    Column("name", "PROCESS", 18, share=4),
     Column("role", "ROLE", 12, room=100),
     Column("restarts", "RESTARTS", 8, right=True),
     Column("queue", "QUEUE", 6, right=True),
-    Column("since", "SINCE", 5, right=True),
-    Column("error", "LAST ERROR", 10, share=5),
+    Column("since", "SINCE", 5, right=True, room=90),
+    Column("error", "LAST ERROR", 10, share=3),
 )
 LEAST_ROWS = 4
 """Lines that the table keeps, however much the panels have to say."""
@@ -68,7 +68,7 @@ class HealthPage(Page):
         return Wants(health=True, nodes=True)
 
     def _cells(self, row: Process, widths: Mapping[str, int]) -> Mapping[str, Line]:
-        return processes.cells(row, self.desk.clock)
+        return processes.cells(row, self.desk.clock, role="role" in widths)
 
     def draw(self) -> None:
         """Panels and table; before the first reading, what will be here."""

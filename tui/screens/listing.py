@@ -93,7 +93,7 @@ class ListPage(Page):
         self.table.show(rows, empty=empty, sorted_by=self.sorted_by())
 
     def sorted_by(self) -> str:
-        """The column whose title has the arrow."""
+        """The column whose title has the arrow; a minus in front: the greatest come first."""
         return ""
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache, partial
+from math import inf
 from operator import attrgetter
 from typing import Any, ClassVar
 
@@ -11,11 +11,15 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 
-from tui import actions, detail, draft, render
+from steward.errors import nearest
+from tui import actions, detail, draft, equivalents, render
 from tui.arranged import Arranged
 from tui.desk import Desk
-from tui.ink import EMPTY, Line, Tone, line, say
+from tui.ink import EMPTY, Line, Tone, joined, line, say
+from tui.naming import natural
+from tui.registry import Action
 from tui.rows import NodeRow
+from tui.screens import node_asks, node_deeds
 from tui.screens.listing import ListPage
 from tui.wants import Wants
 from tui.widgets.inked import Block
@@ -27,42 +31,29 @@ COLUMNS = (
     Column("labels", "LABELS", 12, share=5, room=96),
     Column("seen", "SEEN", 5, right=True),
     Column("version", "VERSION", 8, room=112),
-    Column("queued", "QUEUED", 6, right=True),
-    Column("underway", "UNDER WAY", 9, right=True),
-    Column("running", "RUNS", 4, right=True),
-    Column("oldest", "OLDEST", 8, right=True, room=84),
-    Column("errors", "ERRORS, 1 H", 16),
+    Column("queued", "QUEUED", 7, right=True),
+    Column("underway", "UNDER WAY", 10, right=True),
+    Column("running", "RUNS", 5, right=True),
+    Column("oldest", "OLDEST", 7, right=True, room=83),
+    Column("errors", "ERRORS, 1 H", 14),
 )
 TROUBLE = {"conflict": 0, "offline": 1, "stale": 2, "unheard": 3, "online": 4}
 """A state's place in the order of what needs a look first."""
 
 
-@lru_cache(maxsize=20_000)
-def natural(name: str) -> tuple[tuple[bool, int, str], ...]:
-    """Sorts ``ship9`` before ``ship10``."""
-    parts: list[tuple[bool, int, str]] = []
-    digits = word = ""
-    for character in name + "\0":
-        if character.isascii() and character.isdigit():
-            if word:
-                parts.append((True, 0, word))
-                word = ""
-            digits += character
-        else:
-            if digits:
-                parts.append((False, int(digits), ""))
-                digits = ""
-            word += character.lower()
-    return (*parts, (True, 0, word))
-
-
 SORTS: Mapping[str, Callable[[NodeRow], Any]] = {
     "name": lambda row: natural(row.name),
     "state": lambda row: (TROUBLE.get(row.state, 5), not row.held, natural(row.name)),
-    "seen": lambda row: -(row.seen_at or 0.0),
+    "seen": lambda row: (row.seen_at or 0.0, natural(row.name)),
     "queued": lambda row: (-row.queued, natural(row.name)),
+    "underway": lambda row: (-row.under_way, natural(row.name)),
+    "running": lambda row: (-(row.running_now or 0), natural(row.name)),
+    "oldest": lambda row: (row.waiting_from or inf, natural(row.name)),
     "errors": lambda row: (-row.errors_last_hour, natural(row.name)),
 }
+"""Each with what needs a look at the top: trouble, the longest silent, the most, the oldest."""
+RISING = ("name", "state")
+"""Columns of which the least comes first; of the others the greatest."""
 WIDE = 120
 DETAIL = 42
 """Cells of the text in the pane, whose width is in the style sheet."""
@@ -81,6 +72,7 @@ class NodesPage(ListPage):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self._roster: Arranged[NodeRow] = Arranged(render.as_text, render.fields)
+        self._asking = node_asks.Asking(self)
 
     def make_table(self) -> Table:
         """The nodes, by name."""
@@ -113,7 +105,11 @@ class NodesPage(ListPage):
 
     def sorted_by(self) -> str:
         """The sort's column."""
-        return self._sort
+        return self._sort if self._sort in RISING else f"-{self._sort}"
+
+    def note(self) -> Line:
+        """How many answers to a ping are missing, and the rest."""
+        return joined([self._asking.note, super().note()], " · ")
 
     def counted(self, rows: Sequence[NodeRow]) -> str:
         """``3 of 43 nodes``."""
@@ -154,7 +150,8 @@ class NodesPage(ListPage):
             return
         pane.display = True
         whole = opened if opened is not None and opened.node.name == row.name else None
-        pane.show(detail.node(row, whole, self.desk.clock, DETAIL))
+        ping = self._asking.of(row.name)
+        pane.show(detail.node(row, whole, self.desk.clock, DETAIL, ping))
 
     def on_table_moved(self) -> None:
         """Another node under the cursor: its pane."""
@@ -167,6 +164,18 @@ class NodesPage(ListPage):
     def on_table_neared_end(self) -> None:
         """All nodes are here already."""
 
+    def copied(self) -> str:
+        """The names of the nodes chosen."""
+        return "\n".join(row.name for row in self.table.chosen)
+
+    def as_command(self) -> str:
+        """What shows them."""
+        return equivalents.nodes(self.table.chosen, self.desk.where)
+
+    def values(self, action: Action) -> Sequence[str]:
+        """The columns to sort by."""
+        return list(SORTS) if action.id == "list.sort" else super().values(action)
+
     def do_open_node(self) -> None:
         if (row := self.table.current) is not None:
             self.post_message(self.Turned("messages", f"node={row.name}"))
@@ -176,42 +185,22 @@ class NodesPage(ListPage):
         self.desk.draft = draft.addressed(self.desk.draft, names)
         self.post_message(self.Turned("compose"))
 
-    def do_list_sort(self) -> None:
+    def do_list_sort(self, column: str = "") -> None:
         order = list(SORTS)
-        self._sort = order[(order.index(self._sort) + 1) % len(order)]
+        if column and column not in SORTS:
+            self.tell(f"Nodes are not sorted by {column}: {nearest(column, order)}", bad=True)
+            return
+        self._sort = column or order[(order.index(self._sort) + 1) % len(order)]
         self.repaint()
 
-    def do_node_hold(self) -> None:
-        if chosen := self.table.chosen:
-            release = all(row.held for row in chosen)
-            names = [row.name for row in chosen]
-            self.attempt(partial(self._hold, names, release=release))
+    def do_node_ping(self) -> None:
+        self._asking.ping(self.table.chosen)
 
-    async def _hold(self, names: list[str], *, release: bool) -> None:
-        verb = "Release" if release else "Hold"
-        stake = draft.wide_stake(len(names)) if len(names) > 1 else draft.Stake.NONE
-        question = f"{verb} the queues of {len(names)} nodes?"
-        if await self.sure(question, detail.names(names), stake, len(names)):
-            await self.desk.link.call("release" if release else "hold", nodes=names)
-            what = names[0] if len(names) == 1 else f"{len(names)} nodes"
-            self.tell(f"{what}: released" if release else f"{what}: held until you press h again")
-            self.desk.link.refresh()
+    def do_node_processes(self) -> None:
+        node_asks.processes(self, self.table.chosen)
+
+    def do_node_hold(self) -> None:
+        node_deeds.hold(self, self.table.chosen)
 
     def do_node_clear(self) -> None:
-        if chosen := self.table.chosen:
-            self.attempt(partial(self._clear, chosen))
-
-    async def _clear(self, chosen: Sequence[NodeRow]) -> None:
-        names = [row.name for row in chosen]
-        waiting = sum(row.queued + row.under_way for row in chosen)
-        if not waiting:
-            self.tell(f"Nothing waits for {', '.join(names[:3])}")
-            return
-        question = f"Cancel all {waiting:,} messages to {', '.join(names[:3])}"
-        question += f" and {len(names) - 3} more nodes?" if len(names) > 3 else "?"
-        stake = draft.wide_stake(max(waiting, len(names)))
-        details = [(say("Those waiting end here; those running are killed.", Tone.MUTED),)]
-        if await self.sure(question, details, stake, max(waiting, len(names))):
-            answer = await self.desk.link.call("clear", nodes=names)
-            self.tell(f"{answer.get('messages', 0):,} messages cancelled")
-            self.desk.link.refresh()
+        node_deeds.clear(self, self.table.chosen)

@@ -19,6 +19,8 @@ from tui.registry import BY_ID, LISTS
 from tui.widgets.inked import Inked
 
 GUTTER = 2
+MARGIN = 1
+"""Cells that stay empty at the right, so that numbers don't stand at the edge."""
 GAP = 2
 NEAR_END = 50
 """Rows from the end at which the next page is asked for."""
@@ -68,7 +70,8 @@ class Table(Inked, ScrollView, can_focus=True):
         self._painted: dict[int, Line] = {}
 
     def show(self, rows: Sequence[Any], *, empty: Sequence[Line], sorted_by: str = "") -> None:
-        """Draw these rows; ``empty`` says what would be here if there are none."""
+        """Draw these rows; ``empty`` says what would be here if there are none. ``sorted_by``: a
+        column's name, with a minus in front where the greatest come first."""
         if rows is not self.rows:
             self._take(rows)
         if (sorted_by, tuple(empty)) != (self._sorted, tuple(self._empty)):
@@ -123,7 +126,7 @@ class Table(Inked, ScrollView, can_focus=True):
         """Cells of each column that has room now."""
         total = self.size.width
         there = [column for column in self._columns if total >= column.room]
-        spare = total - GUTTER - sum(c.width for c in there) - GAP * (len(there) - 1)
+        spare = total - GUTTER - MARGIN - sum(c.width for c in there) - GAP * (len(there) - 1)
         shares = sum(c.share for c in there)
         widths = {}
         for column in there:
@@ -153,8 +156,11 @@ class Table(Inked, ScrollView, can_focus=True):
     def _head(self, widths: Mapping[str, int]) -> Line:
         titles: dict[str, Line] = {}
         for column in self._columns:
-            arrow = " ↓" if column.name == self._sorted else ""
-            titles[column.name] = (say(column.title + arrow),)
+            titles[column.name] = (say(column.title),)
+            if column.name == self._sorted.removeprefix("-"):
+                gap = " " if len(column.title) + 2 <= widths.get(column.name, 0) else ""
+                arrow = "↓" if self._sorted.startswith("-") else "↑"
+                titles[column.name] = (say(column.title), say(gap + arrow, Tone.ACCENT))
         return self._aligned([say(" "), say(" ")], titles, widths)
 
     def _line(self, y: int) -> Line:
