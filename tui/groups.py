@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from tui import looks, rows
+from tui import looks, render, rows
 from tui.ink import EMPTY, Line, Tone, fit, joined, line, say, width
 from tui.looks import WELL
 from tui.rows import Group, MessageRow, NodeRow
@@ -45,6 +45,14 @@ def title(group: Group) -> Line:
     return joined([looks.message_state(row, room=28), ending], " · ")
 
 
+def counted(group: Group) -> Line:
+    """``33 nodes``, or its messages where a node has several of them."""
+    count = size(group)
+    noun = "node" if len(set(group.nodes)) == len(group.nodes) else "message"
+    # One of them is as wide as several, so that numbers stand below each other.
+    return (say(f"{count:,}", Tone.STRONG), say(f" {noun}{' ' if count == 1 else 's'}", Tone.MUTED))
+
+
 def card(
     group: Group,
     sample: MessageRow | None,
@@ -55,16 +63,15 @@ def card(
 ) -> list[Line]:
     """A group in the list: how it ended and how many, which nodes, its output's first line; the
     nodes beside the first where lines are ``few``."""
-    count = size(group)
-    number = (say(f"{count:,}", Tone.STRONG), say(" node " if count == 1 else " nodes", Tone.MUTED))
+    number = counted(group)
     room = max(cells - width(number) - 1, 1)
-    head = title(group)
+    head, whom = title(group), list(dict.fromkeys(group.nodes))
     last = waiting(group, sample, nodes) if is_open(group) else gist(group, sample)
     if few:
         beside = max(room - max(width(head), TITLE) - 2, 1)
-        first = (*fit(head, room - beside), *fit(names(group.nodes, beside), beside))
+        first = (*fit(head, room - beside), *fit(names(whom, beside), beside))
         return [(*first, say(" "), *number), last]
-    return [(*fit(head, room), say(" "), *number), names(group.nodes, cells), last]
+    return [(*fit(head, room), say(" "), *number), names(whom, cells), last]
 
 
 def names(found: Sequence[str], cells: int) -> Line:
@@ -142,7 +149,10 @@ def roll(
         seen = row.seen_at if row else None
         since = f"seen {short(clock.now() - seen)} ago" if seen is not None else "never seen"
         blocked = _obstacle(row) if group.state in ("queued", "sent") else ""
-        why = (say(since, Tone.MUTED),) if blocked else (say(_rest(group, sample), Tone.MUTED),)
+        why: Line = (say(since if blocked else _rest(group, sample), Tone.MUTED),)
+        if sample is not None and len(group.ids) == 1:
+            far = render.progress(sample, clock, row.state if row else "")
+            why = far if not blocked else joined([why, far], " · ") if sample.attempts else why
         shown = fit((say(name, Tone.STRONG),), room)
         lines.append(joined([shown, fit(state, 12), why]))
     return lines

@@ -136,7 +136,7 @@ async def test_a_job_shows_who_answered_alike(size: tuple[int, int]) -> None:
         await sees(pilot, '- PRETTY_NAME="Debian GNU/Linux 12')
         await sees(pilot, '+ PRETTY_NAME="Debian GNU/Linux 11')
         await pilot.press("g")
-        await sees(pilot, "Most nodes answered like this")
+        await sees(pilot, "Most answered like this")
         await pilot.press("d", "j", "j")
         await sees(pilot, "○ offline")
         await pilot.press("tab")

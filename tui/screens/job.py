@@ -165,16 +165,13 @@ class JobPage(SearchPage):
             if nodes is not None:
                 self._text = Document.of(self._open(group, sample, cells))
             elif self._diff:
-                self._text = Document.of(self._compared(group, sample, most, cells))
+                self._text = Document.of(self._compared(job, group, sample, most, cells))
             else:
                 self._text = self._brought(group, sample, cells)
         return self._text
 
     def _open(self, group: Group, sample: MessageRow | None, cells: int) -> list[Line]:
         lines = [story.heading(group.state, (say(_who(group), Tone.MUTED),), cells)]
-        if len(group.ids) == 1 and sample is not None:
-            state = self.desk.node_state(sample.to_node)
-            lines.append(render.progress(sample, self.desk.clock, state))
         return lines + groups.roll(group, sample, self.desk.board.nodes, self.desk.clock)
 
     def _brought(self, group: Group, sample: MessageRow | None, cells: int) -> Document:
@@ -188,10 +185,12 @@ class JobPage(SearchPage):
         return Document([Few(tuple(lines)), *sheets])
 
     def _compared(
-        self, group: Group, sample: MessageRow | None, most: Group | None, cells: int
+        self, job: Job, group: Group, sample: MessageRow | None, most: Group | None, cells: int
     ) -> list[Line]:
         if most is None or group is most:
-            text = "Most nodes answered like this. Choose another group to see how it differs."
+            text = "Most answered like this. Choose another group to see how it differs."
+            if len(job.groups) == 1:
+                text = "All answered like this: nothing differs."
             return [_of(group, "on "), EMPTY, (say(text, Tone.MUTED),)]
         lines = [
             line(say("- ", Tone.BAD), *joined([(say("most", Tone.MUTED),), _of(most, "")])),
@@ -279,7 +278,7 @@ def _key(group: Group) -> Hashable:
 
 
 def _who(group: Group) -> str:
-    return groups.several(group.nodes, 3)
+    return groups.several(list(dict.fromkeys(group.nodes)), 3)
 
 
 def _of(group: Group, word: str) -> Line:

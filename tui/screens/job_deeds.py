@@ -49,7 +49,10 @@ async def _cancel(page: Page, jobs: Sequence[str]) -> None:
     if await page.sure(_asked(page, Deed.CANCEL, text, found, then)):
         answers = await _called(page, "cancel", found)
         states = Counter(str(one.get("state")) for one in answers)
-        page.tell(", ".join(f"{n:,} {state}" for state, n in states.items()))
+        asked = sum(states.pop(state, 0) for state in groups.OPENED)
+        told = [f"{n:,} {state}" for state, n in states.items()]
+        told += [f"{asked:,} asked of {'its node' if asked == 1 else 'their nodes'}"] * bool(asked)
+        page.tell(", ".join(told))
         page.desk.link.refresh()
 
 
@@ -60,10 +63,17 @@ async def _retry(page: Page, jobs: Sequence[str]) -> None:
         page.tell("Nothing to send again: what has ended has ended well, or was cancelled")
         return
     then = [(say("As new messages: what was done before is not undone."),)]
+    if unsure := sum(len(group.ids) for group in found if not group.confirmed):
+        those = "It is" if count == 1 else f"{unsure:,} of them {'is' if unsure == 1 else 'are'}"
+        then.append((say(f"{those} unconfirmed, and may be done twice.", Tone.WARN),))
     text = f"Send again what did not end well of {_these(jobs)}, {_messages(count)}?"
     if await page.sure(_asked(page, Deed.RETRY, text, found, then)):
         sent = [one for one in await _called(page, "retry", found) if one.get("newId")]
-        page.tell(f"{_messages(len(sent))} sent again: see 2 Messages")
+        if len(sent) == 1:
+            page.tell("Sent again, as a new message")
+            page.post_message(page.MessageChosen(str(sent[0]["newId"])))
+        else:
+            page.tell(f"{_messages(len(sent))} sent again: they are a job of their own")
         page.desk.link.refresh()
 
 
