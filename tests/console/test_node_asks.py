@@ -258,3 +258,16 @@ async def test_a_node_that_answers_nonsense() -> None:
         await pilot.press("j")
         await sees(pilot, "what it answered cannot be read here")
         assert_tame(pilot.app)
+
+
+async def test_a_console_that_is_read_only_asks_nothing_of_anybody() -> None:
+    daemon = fleet()
+    daemon.health = well()
+    async with console(daemon, LARGE, read_only=True) as pilot:
+        await sees(pilot, "ship1")
+        await pilot.press("j", "p", "P", "6")
+        await sees(pilot, "✗ terminated")
+        await pilot.press("S", "c")
+        await pilot.pause()
+    asked = {name for name, _ in daemon.asked}
+    assert asked <= {"status", "watch", "nodes", "node", "messages", "health", "follow"}
