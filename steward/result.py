@@ -26,7 +26,7 @@ def get_bytes(result: Mapping[str, Any] | None, field: str) -> bytes:
     if not result:
         return b""
     if f"{field}B64" in result:
-        return base64.b64decode(result[f"{field}B64"])
+        return base64.b64decode(str(result[f"{field}B64"]))
     return str(result.get(field) or "").encode()
 
 

@@ -67,10 +67,11 @@ def places(folded: bytes, needle: bytes, start: int, end: int) -> Iterable[tuple
     """Where ``needle`` is between the two offsets, also where only a part of it is."""
     if not needle:
         return
-    at = folded.find(needle, max(0, start - len(needle) + 1))
-    while 0 <= at < end:
+    reach = end + len(needle) - 1
+    at = folded.find(needle, max(0, start - len(needle) + 1), reach)
+    while at >= 0:
         yield at, at + len(needle)
-        at = folded.find(needle, at + len(needle), end + len(needle))
+        at = folded.find(needle, at + len(needle), reach)
 
 
 @dataclass(frozen=True)

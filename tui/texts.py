@@ -17,7 +17,7 @@ from rich.cells import cell_len
 
 from steward.text import safe
 from tui.ink import Line, Span, Tone, say
-from tui.sheets import NO_MARKS, Marks, fold, places
+from tui.sheets import NO_MARKS, Marks, fold, places, toned
 
 BLOCK: Final = 16 * 1024
 LONG: Final = 1024
@@ -204,7 +204,7 @@ class Dump:
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self.rows = -(-len(raw) // self.EACH) + 1
-        self.cells = 10 + 3 * self.EACH + 2 + self.EACH
+        self.cells = 10 + 3 * self.EACH + 1 + self.EACH
 
     @cached_property
     def folded(self) -> bytes:
@@ -215,20 +215,20 @@ class Dump:
             return (say("binary, as a hex dump", Tone.MUTED),)
         start = (row - 1) * self.EACH
         part = self.raw[start : start + self.EACH]
-        tones = [Tone.PLAIN] * len(part)
-        if marks.needle:
-            for a, b in places(self.folded, marks.needle, start, start + len(part)):
-                tone = Tone.HIT if a == marks.at else Tone.FOUND
-                for i in range(max(a - start, 0), min(b - start, len(part))):
-                    tones[i] = tone
-        spans = [say(f"{start:08x}  ", Tone.FAINT)]
-        for byte, tone in zip(part, tones, strict=True):
-            spans += [say(f"{byte:02x}", tone), say(" ")]
-        spans.append(say("   " * (self.EACH - len(part)) + " "))
-        for byte, tone in zip(part, tones, strict=True):
-            shown = chr(byte) if 32 <= byte < 127 else "·"
-            spans.append(say(shown, Tone.MUTED if tone is Tone.PLAIN else tone))
-        return tuple(spans)
+        head = say(f"{start:08x}  ", Tone.FAINT)
+        letters = "".join(chr(byte) if 32 <= byte < 127 else "·" for byte in part)
+        digits, rest = part.hex(" "), " " * (3 * (self.EACH - len(part)) + 2)
+        found = list(places(self.folded, marks.needle, start, start + len(part)))
+        if not found:
+            return (head, say(digits + rest), say(letters, Tone.MUTED))
+        left: Line = (say(digits),)
+        right: Line = (say(letters, Tone.MUTED),)
+        for a, b in found:
+            tone = Tone.HIT if a == marks.at else Tone.FOUND
+            first, last = max(a - start, 0), min(b - start, len(part))
+            left = toned(left, 3 * first, 3 * last - 1, tone)
+            right = toned(right, first, last, tone)
+        return (head, *left, say(rest), *right)
 
     def row_at(self, offset: int) -> int:
         return offset // self.EACH + 1

@@ -2,93 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import hashlib
 import json
-from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
-from textual.pilot import Pilot
-from textual.widgets import Input
-
-from tests.console.conftest import console, sees, shown, types, until
+from tests.console.conftest import console, sees, shown, until
 from tests.console.fake import NOON, FakeDaemon, stamp
+from tests.console.far import far, opens
 from tests.console.world import fleet, message, node
 from tui import rows, story
 from tui.ink import plain
 from tui.live import KEPT, PIECES, Live, Stream
 from tui.outcome import Outcome
 from tui.rows import MessageRow, Output
-from tui.screens.message import MessagePage
 from tui.sheets import Document
 from tui.widgets.lines import Lines
 
 SMALL, LARGE = (80, 24), (160, 48)
 CLOCK = FakeDaemon().clock
-WHOLE = b"".join(b"line %06d of the engine's log, nothing to see\n" % n for n in range(22_000))
-
-
-@dataclass
-class Far(FakeDaemon):
-    """A daemon whose node keeps the output of its messages."""
-
-    outputs: dict[tuple[str, str], bytes] = field(default_factory=dict)
-    reads: dict[str, list[str]] = field(default_factory=dict)
-    cancelled: list[str] = field(default_factory=list)
-    is_away: bool = False
-
-    async def call(self, method: str, /, **params: Any) -> Any:
-        if method == "wait":
-            await asyncio.sleep(0.01)
-        return await super().call(method, **params)
-
-    def on_submit(self, messages: list[dict[str, Any]], job: str | None = None) -> Any:
-        (sent,) = messages
-        self.reads[sent["id"]] = sent["data"]
-        return {"accepted": [{"index": 0, "id": sent["id"]}], "refused": []}
-
-    def on_cancel(self, ids: list[str]) -> dict[str, Any]:
-        self.cancelled += ids
-        return {"results": []}
-
-    def on_wait(self, ids: list[str], timeout: float) -> dict[str, Any]:
-        if self.is_away:
-            return {"done": [], "pending": ids}
-        id, stream, start, limit = self.reads[ids[0]]
-        data = self.outputs[id, stream][int(start) : int(start) + int(limit)]
-        result = {"stdoutB64": base64.b64encode(data).decode()}
-        done = {"id": ids[0], "toNode": "ship1", "state": "succeeded", "result": result}
-        return {"done": [done], "pending": []}
-
-
-def far(whole: bytes = WHOLE, **more: Any) -> Far:
-    """A message whose result has the ends of its output, and a node that has it all."""
-    cut = message(0, "ship1", "succeeded", ["cat", "engine.log"])
-    cut["result"] |= {
-        "stdout": whole[:30_000].decode(),
-        "stdoutTail": whole[-30_000:].decode(),
-        "stdoutCut": len(whole) - 60_000,
-        "stdoutSize": len(whole),
-        "stdoutSha256": hashlib.sha256(whole).hexdigest(),
-    }
-    cut["result"] |= more
-    daemon = Far({"ship1": node("ship1")}, [cut])
-    daemon.outputs[cut["id"], "stdout"] = whole
-    return daemon
-
-
-async def opens(pilot: Pilot[Any], index: int = 0) -> MessagePage:
-    """The message of this row, opened with the keyboard."""
-    await pilot.press("2")
-    await sees(pilot, "HOW FAR")
-    await sees(pilot, "ship1")
-    await pilot.press(*["j"] * index, "enter")
-    await sees(pilot, "timeline")
-    page = pilot.app.screen
-    assert isinstance(page, MessagePage)
-    return page
 
 
 def row(state: str, **more: Any) -> MessageRow:
@@ -192,117 +122,6 @@ async def test_on_a_small_screen_the_heading_stays_in_sight() -> None:
         daemon.write(id, "stdout", 0, "".join(f"line {n}\n" for n in range(99)))
         await sees(pilot, "line 98")
         assert "stdout live" in shown(pilot.app).splitlines()[2]
-
-
-@pytest.mark.parametrize("size", [SMALL, LARGE])
-async def test_f_fetches_all_and_checks_it(size: tuple[int, int]) -> None:
-    daemon = far()
-    async with console(daemon, size) as pilot:
-        page = await opens(pilot)
-        await pilot.press("o")
-        await sees(pilot, "F fetches all")
-        await pilot.press("F")
-        await sees(pilot, "sha256 ")
-        await sees(pilot, "agrees")
-        await sees(pilot, "line 000000")
-        assert page.exported()[1] == WHOLE
-        await pilot.press("F")
-        await sees(pilot, "This is all of its output")
-        await pilot.press("G")
-        await sees(pilot, "stderr empty")
-        await sees(pilot, "line 021999")
-        await pilot.resize_terminal(100, 30)
-        await sees(pilot, "agrees")
-
-
-async def test_what_was_fetched_and_is_not_as_announced_is_said() -> None:
-    async with console(far(stdoutSha256="00" * 32), LARGE) as pilot:
-        await opens(pilot)
-        await pilot.press("F")
-        await sees(pilot, "not what was announced")
-        await sees(pilot, "SHA-256")
-
-
-async def test_a_node_that_is_away_is_waited_for_and_esc_stops_that(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("steward.control.whole_output.PATIENCE", 0.01)
-    daemon = far()
-    daemon.is_away = True
-    daemon.nodes["ship1"]["state"] = "offline"
-    async with console(daemon, LARGE) as pilot:
-        page = await opens(pilot)
-        await pilot.press("F")
-        await sees(pilot, "fetching 0.0 of 1.0 MiB")
-        await sees(pilot, "ship1 has the rest and is offline")
-        await pilot.press("escape")
-        await sees(pilot, "F goes on")
-        assert pilot.app.screen is page
-        await until(pilot, lambda: daemon.cancelled == list(daemon.reads), "taken back")
-        daemon.is_away = False
-        await pilot.press("F")
-        await sees(pilot, "agrees")
-        await pilot.press("escape")
-        await sees(pilot, "HOW FAR")
-
-
-async def test_leaving_ends_the_fetching() -> None:
-    daemon = far()
-    daemon.is_away = True
-    async with console(daemon, LARGE) as pilot:
-        await opens(pilot)
-        await pilot.press("F")
-        await sees(pilot, "fetching")
-        await pilot.press("1")
-        await until(pilot, lambda: len(daemon.cancelled) == len(daemon.reads) > 0, "taken back")
-
-
-async def test_without_a_daemon_the_fetching_says_so_and_goes_on_later() -> None:
-    daemon = far()
-    async with console(daemon, LARGE) as pilot:
-        page = await opens(pilot)
-        daemon.die()
-        await sees(pilot, "gone for")
-        await pilot.press("F")
-        await sees(pilot, "no daemon answers")
-        await sees(pilot, "F goes on")
-        daemon.alive = True
-        await until(pilot, lambda: page.desk.board.connected, "the daemon")
-        await pilot.press("F")
-        await sees(pilot, "agrees")
-
-
-async def test_there_is_nothing_to_fetch_before_the_end() -> None:
-    async with console(fleet(), LARGE) as pilot:
-        await opens(pilot)
-        await pilot.press("F")
-        await sees(pilot, "There is no result yet")
-
-
-@pytest.mark.parametrize("size", [SMALL, LARGE])
-async def test_a_search_goes_from_place_to_place(size: tuple[int, int]) -> None:
-    async with console(far(), size) as pilot:
-        page = await opens(pilot)
-        await pilot.press("F")
-        await sees(pilot, "agrees")
-        await pilot.press("slash")
-        await types(pilot, "LINE 0217")
-        await sees(pilot, "1 of 100")
-        await sees(pilot, "line 021700")
-        await pilot.press("enter", "n", "n")
-        await sees(pilot, "3 of 100")
-        await pilot.press("N", "N", "N")
-        await sees(pilot, "100 of 100")
-        await sees(pilot, "line 021799")
-        await pilot.press("slash")
-        await types(pilot, "nowhere")
-        await sees(pilot, "not there")
-        await pilot.press("escape")
-        await pilot.pause()
-        assert not page.query_one("#searching").display
-        assert pilot.app.screen is page
-        await pilot.press("n")
-        assert page.query_one("#search", Input).has_focus
 
 
 async def test_processes_are_a_table_and_j_shows_how_they_came() -> None:
