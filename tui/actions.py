@@ -4,27 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingsMap
 
-from tui.registry import ACTIONS, BY_ID, EVERYWHERE, LISTS, TEXTS, Action
+from tui.keymap import MOVING, Keymap
+from tui.registry import ACTIONS, BY_ID, EVERYWHERE, LISTS, TEXTS, TYPED_IN, Action
 
-TYPED_IN = ("compose",)
-PRINTABLE = ("question_mark", "slash", "space", "colon", "full_stop")
-SHOWN = {
-    "escape": "esc",
-    "slash": "/",
-    "question_mark": "?",
-    "colon": ":",
-    "full_stop": ".",
-    "space": "space",
-    "enter": "enter",
-    "up": "↑",
-    "down": "↓",
-    "left": "←",
-    "right": "→",
-    "pagedown": "pgdn",
-    "pageup": "pgup",
-}
 TITLES = {
     "nodes": "Nodes",
     "messages": "Messages",
@@ -38,29 +22,6 @@ TITLES = {
     TEXTS: "Moving",
     EVERYWHERE: "Everywhere",
 }
-MOVING = {
-    "nodes": LISTS,
-    "messages": LISTS,
-    "errors": LISTS,
-    "jobs": LISTS,
-    "health": LISTS,
-    "message": TEXTS,
-    "job": LISTS,
-}
-"""Which widget's keys move on which screen."""
-
-
-def shown(action: Action) -> str:
-    """Its keys as help and footer write them."""
-    return " ".join(SHOWN.get(key, key) for key in action.keys.split(","))
-
-
-def named(action: Action, place: str) -> tuple[str, str] | None:
-    """Its key and word for the footer; where one types, only keys that type nothing."""
-    keys = action.keys.split(",")
-    if place in TYPED_IN:
-        keys = [key for key in keys if len(key) > 1 and key not in PRINTABLE]
-    return (SHOWN.get(keys[0], keys[0]), action.word) if keys else None
 
 
 def of(place: str) -> Iterator[Action]:
@@ -71,9 +32,16 @@ def of(place: str) -> Iterator[Action]:
 def bindings(place: str) -> list[Binding]:
     """Its key bindings for Textual, each with an id, so that a keymap can move it."""
     return [
-        Binding(a.keys, f"act('{a.id}')", a.word, show=False, id=f"{place}.{a.id}")
-        for a in of(place)
+        Binding(a.keys, f"act('{a.id}')", a.word, show=False, id=a.id) for a in of(place) if a.keys
     ]
+
+
+def bind_mapped(bindings: BindingsMap, place: str, keymap: Keymap) -> None:
+    """Bind the keys that were mapped, beside Textual's own keymap: while a field has the focus
+    that one forgets an action whose usual key types something, and with it the mapped key."""
+    for action in of(place):
+        if action.id in keymap.changed:
+            bindings.bind(",".join(keymap.of(action)), f"act('{action.id}')", show=False)
 
 
 def allowed(action_id: str, *, read_only: bool) -> bool:
@@ -81,25 +49,32 @@ def allowed(action_id: str, *, read_only: bool) -> bool:
     return not (read_only and BY_ID[action_id].changes)
 
 
-def footer(place: str, *, read_only: bool) -> list[tuple[str, str]]:
+def footer(place: str, keymap: Keymap, *, read_only: bool) -> list[tuple[str, str]]:
     """The keys worth naming below a screen, the most useful first."""
-    return _named(place, [a for a in of(place) if allowed(a.id, read_only=read_only)])
+    found = [a for a in of(place) if allowed(a.id, read_only=read_only)]
+    return _named(place, found, keymap)
 
 
-def footer_always(place: str) -> list[tuple[str, str]]:
+def footer_always(place: str, keymap: Keymap) -> list[tuple[str, str]]:
     """The keys named below every screen."""
-    return _named(place, of(EVERYWHERE))
+    return _named(place, of(EVERYWHERE), keymap)
 
 
-def _named(place: str, found: Iterable[Action]) -> list[tuple[str, str]]:
+def _named(place: str, found: Iterable[Action], keymap: Keymap) -> list[tuple[str, str]]:
     weighed = sorted((a for a in found if a.weight), key=lambda a: a.weight)
-    return [pair for a in weighed if (pair := named(a, place)) is not None]
+    keyed = ((keymap.first(a, typing=place in TYPED_IN), a.word) for a in weighed)
+    return [(key, word) for key, word in keyed if key]
 
 
-def help_groups(place: str, *, read_only: bool) -> list[tuple[str, list[Action]]]:
-    """What can be done on a screen, then how to move there, then what works everywhere."""
-    groups = [place, *([MOVING[place]] if place in MOVING else []), EVERYWHERE]
-    return [
-        (TITLES[name], [a for a in of(name) if allowed(a.id, read_only=read_only)])
-        for name in groups
-    ]
+def help_groups(
+    place: str, keymap: Keymap, *, read_only: bool
+) -> list[tuple[str, list[tuple[str, Action]]]]:
+    """What can be done on a screen, then how to move there, then what works everywhere, each with
+    its keys; where letters are typed, only keys that no field takes."""
+    typing = place in TYPED_IN
+    groups = []
+    for name in (place, MOVING.get(place, ""), EVERYWHERE):
+        found = [a for a in of(name) if allowed(a.id, read_only=read_only)]
+        keyed = [(keymap.shown(a, typing=typing), a) for a in found]
+        groups.append((TITLES.get(name, ""), [pair for pair in keyed if pair[0]]))
+    return [group for group in groups if group[1]]

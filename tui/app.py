@@ -1,33 +1,39 @@
-"""The application: wires link, board and screens, and carries out what works everywhere."""
+"""The application: wires link, board and screens."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 from textual import on
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 from textual.worker import Worker
 
-from tui import actions, events
+from steward.errors import StewardError
+from tui import actions, events, kept, memory
 from tui.board import Board
 from tui.desk import Desk
+from tui.everywhere import Everywhere
 from tui.link import Link
-from tui.registry import BY_ID, EVERYWHERE
-from tui.screens import deeds
+from tui.memory import Memory
+from tui.registry import EVERYWHERE
+from tui.screens import finding
 from tui.screens.compose import ComposePage
 from tui.screens.errors import ErrorsPage
-from tui.screens.help import Help
-from tui.screens.listing import ListPage
+from tui.screens.health import HealthPage
+from tui.screens.job import JobPage
+from tui.screens.jobs import JobsPage
 from tui.screens.message import MessagePage
 from tui.screens.messages import MessagesPage
 from tui.screens.nodes import NodesPage
 from tui.screens.page import Page
-from tui.theme import DARK, THEMES
+from tui.settings import Settings
+from tui.theme import DARK, NAMES, THEMES, fitting
 from tui.times import Clock
 from tui.toast import toast
 from tui.wants import Connect
@@ -37,6 +43,8 @@ PLACES: dict[str, type[Page]] = {
     "messages": MessagesPage,
     "compose": ComposePage,
     "errors": ErrorsPage,
+    "jobs": JobsPage,
+    "health": HealthPage,
 }
 WIDE = 120
 GAP = 0.25
@@ -45,7 +53,7 @@ TICK = 1.0
 """Seconds after which the ages on the screen are wrong."""
 
 
-class Console(App[None]):
+class Console(Everywhere):
     """The operator's console on one daemon. Closing it stops nothing."""
 
     TITLE = "steward"
@@ -61,22 +69,43 @@ class Console(App[None]):
         read_only: bool = False,
         clock: Clock | None = None,
         socket: str = "",
+        settings: Settings | None = None,
+        folder: Path | None = None,
+        where: Sequence[str] = (),
     ) -> None:
+        """``folder``: where small things are kept for the operator; None: nowhere. ``where``: the
+        flags with which a command line finds this daemon; none: it does so by itself."""
         super().__init__()
         link = Link(connect, self.post_message)
         self.desk = Desk(Board(), link, clock or Clock(), read_only=read_only, socket=socket)
+        if folder is not None and not read_only:
+            self.desk.memory = Memory(folder / memory.FILE)
+        self.desk.where = where
         self._drawing, self._drawn = False, 0.0
-        self._came_from = "nodes"
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = DARK.name
+        self._settings = settings or Settings()
+        self.desk.keymap, self.desk.folder = self._settings.keymap, folder
+        self.set_keymap(self.desk.keymap.textual())
+        actions.bind_mapped(self._bindings, EVERYWHERE, self.desk.keymap)
+        last = kept.word(folder, kept.THEME) if folder is not None else ""
+        self._asked = NAMES.get(self._settings.theme) or NAMES.get(last)
+        self.theme = self._asked or DARK.name
 
     def on_mount(self) -> None:
         for place, page in PLACES.items():
             self.add_mode(place, partial(page, self.desk))
         self.switch_mode("nodes")
         _: Worker[None] = self.run_worker(self.desk.link.run, name="link", group="link")
+        try:
+            self.desk.memory.load()
+        except StewardError as error:
+            toast(self, str(error), bad=True)
         self.set_interval(TICK, self.tick)
+        if self._asked is None and not self.is_headless:
+            self.theme = fitting(self.console.color_system)
+        for caution in self._settings.cautions:
+            toast(self, caution, bad=True)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Textual's: none but ours."""
@@ -105,21 +134,13 @@ class Console(App[None]):
         if page is not None:
             page.repaint()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Textual's: a read-only console has no key that changes anything."""
-        if action == "act" and parameters:
-            return actions.allowed(str(parameters[0]), read_only=self.desk.read_only)
-        return True
-
-    def action_act(self, name: str) -> None:
-        """Carry out one of the registry's actions."""
-        getattr(self, BY_ID[name].handler)()
-
     def on_page_turned(self, event: Page.Turned) -> None:
         """A screen asked for another one."""
         if event.filter is not None:
             self.desk.filters[event.place] = event.filter
-        self._go(event.place)
+        if event.cursor is not None:
+            self.desk.cursors[event.place] = event.cursor
+        self.go(event.place)
 
     def on_page_message_chosen(self, event: Page.MessageChosen) -> None:
         """A screen asked for a message's view."""
@@ -130,48 +151,12 @@ class Console(App[None]):
         else:
             self.push_screen(page)
 
-    def _go(self, place: str) -> None:
-        if isinstance(self.screen, Page):
-            if self.current_mode != place:
-                self._came_from = self.current_mode
-                self.switch_mode(place)
-            elif isinstance(self.screen, MessagePage):
-                self.pop_screen()
-            else:
-                self.screen.front()
+    def on_page_job_chosen(self, event: Page.JobChosen) -> None:
+        """A screen asked for a job's view."""
+        tab = self.screen.tab if isinstance(self.screen, Page) else ""
+        self.push_screen(JobPage(self.desk, event.job, tab))
 
-    def do_go_nodes(self) -> None:
-        self._go("nodes")
-
-    def do_go_messages(self) -> None:
-        self._go("messages")
-
-    def do_go_compose(self) -> None:
-        self._go("compose")
-
-    def do_go_errors(self) -> None:
-        self._go("errors")
-
-    def do_fleet_hold(self) -> None:
-        if isinstance(self.screen, Page):
-            deeds.hold_fleet(self.screen)
-
-    def do_theme(self) -> None:
-        names = [theme.name for theme in THEMES]
-        self.theme = names[(names.index(self.theme) + 1) % len(names)]
-
-    def do_help(self) -> None:
-        if isinstance(self.screen, Page):
-            self.push_screen(Help(self.screen.place, read_only=self.desk.read_only))
-
-    def do_back(self) -> None:
-        screen = self.screen
-        if isinstance(screen, MessagePage):
-            self.pop_screen()
-        elif isinstance(screen, ComposePage):
-            self._go(self._came_from)
-        elif isinstance(screen, ListPage):
-            screen.leave()
-
-    def do_quit(self) -> None:
-        self.exit()
+    def on_page_line_wanted(self, event: Page.LineWanted) -> None:
+        """A screen asked for the command line."""
+        if (page := self.page) is not None:
+            finding.command(page, event.text)

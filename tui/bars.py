@@ -7,19 +7,22 @@ from collections.abc import Sequence
 from tui import gauges, looks
 from tui.board import Board
 from tui.ink import EMPTY, Line, Tone, between, fit, joined, line, say, width, wrapped
+from tui.keymap import Keymap
 from tui.rows import Status
 from tui.times import Clock, instant, short
 
 TABS = (
-    ("1", "nodes", "Nodes"),
-    ("2", "messages", "Messages"),
-    ("3", "compose", "Compose"),
-    ("4", "errors", "Errors"),
-    ("5", "jobs", "Jobs"),
-    ("6", "health", "Health"),
+    ("nodes", "Nodes"),
+    ("messages", "Messages"),
+    ("compose", "Compose"),
+    ("errors", "Errors"),
+    ("jobs", "Jobs"),
+    ("health", "Health"),
 )
 ORDER = ("online", "stale", "offline", "unheard", "conflict")
 BANNER_LINES = 3
+NOTE_GAP = 3
+"""Cells around a tab line's note."""
 UNDER_WAY = ("queued", "sent", "delivered", "running")
 
 
@@ -94,16 +97,29 @@ def new_errors(status: Status, words: int) -> Line:
     return (say(f"✗ {status.new_errors:,} {noun}{when}", Tone.BAD),)
 
 
-def tabs(place: str, note: Line, cells: int, *, read_only: bool = False) -> Line:
-    """The screens with their keys, the one in front marked, and what it says of itself."""
+def tabs(place: str, note: Line, cells: int, keymap: Keymap, *, read_only: bool = False) -> Line:
+    """The screens with their keys, the one in front marked, and what it says of itself: in as
+    many words as leave room for that."""
+    left: Line = EMPTY
+    for level in (2, 1, 0):
+        left = _tabs(place, keymap, level, read_only=read_only)
+        if width(left) + width(note) + NOTE_GAP <= cells:
+            break
+    return between(left, (*note, say(" ")), cells)
+
+
+def _tabs(place: str, keymap: Keymap, level: int, *, read_only: bool) -> Line:
+    """``level`` 2: all titles; 1: closer together; 0: only the title of the one in front."""
     parts: list[Line] = []
-    for key, name, title in TABS:
+    for name, title in TABS:
         if read_only and name == "compose":
             continue
         here = name == place
         tone = Tone.CHOSEN if here else Tone.MUTED
-        parts.append(line(say(f" {key} ", tone if here else Tone.ACCENT), say(f"{title} ", tone)))
-    return between((say(""), *joined(parts, "")), (*note, say(" ")), cells)
+        key = keymap.first(f"go.{name}")
+        word = f"{title}{' ' if level == 2 or here else ''}" if level or here else ""
+        parts.append(line(say(f" {key} ", tone if here else Tone.ACCENT), say(word, tone)))
+    return joined(parts, "")
 
 
 def banner(board: Board, clock: Clock, socket: str, cells: int) -> list[Line]:
@@ -139,8 +155,14 @@ def _banner(board: Board, clock: Clock, socket: str) -> tuple[str, str]:
 
 
 def footer(keys: Sequence[tuple[str, str]], always: Sequence[tuple[str, str]], cells: int) -> Line:
-    """``key word`` for as many as there is room for, in order of weight; ``always`` at the end."""
-    right = (*joined([_key(*one) for one in always]), say(" "))
+    """``key word`` for as many as there is room for, in order of weight; at the end as many of
+    ``always`` as a third of it holds, the last ones first of all."""
+    right: Line = (say(" "),)
+    for pair in reversed(always):
+        one = line(*_key(*pair), say("  " if len(right) > 1 else ""))
+        if len(right) > 1 and width(one) + width(right) > cells // 3:
+            break
+        right = (*one, *right)
     left: Line = (say(" "),)
     for i, (key, word) in enumerate(keys):
         one = line(say("  " if i else ""), *_key(key, word))

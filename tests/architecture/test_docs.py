@@ -20,6 +20,9 @@ from steward.config.keys import TABLES
 from steward.errors import NoDaemon, UsageError
 from steward.message import FIELDS, Kind, State
 from steward.metrics import Metrics, MetricsServer, Snapshot
+from tui.registry import BY_ID
+from tui.settings import KEYS
+from tui.theme import NAMES
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 CODE = re.findall(r"^```\w*\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
@@ -91,6 +94,10 @@ def test_every_key_of_the_settings_file_is_told_of() -> None:
     tables = [key for keys in TABLES.values() for key in keys]
     more = ["labels", "groups", "permit", "from", "methods"]
     told_of([*flags, *TABLES, *tables, *more])
+
+
+def test_every_setting_and_action_of_the_console_is_told_of() -> None:
+    told_of(["console", *KEYS, *NAMES, *BY_ID])
 
 
 def test_every_field_kind_and_method_of_a_message_is_told_of() -> None:

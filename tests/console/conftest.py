@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from textual.app import App
@@ -13,6 +14,7 @@ from textual.pilot import Pilot
 
 from tests.console.fake import FakeDaemon
 from tui.app import Console
+from tui.settings import Settings
 
 DEADLINE = 10.0
 
@@ -51,10 +53,22 @@ async def types(pilot: Pilot[Any], text: str) -> None:
 
 @asynccontextmanager
 async def console(
-    daemon: FakeDaemon, size: tuple[int, int] = (120, 34), *, read_only: bool = False
+    daemon: FakeDaemon,
+    size: tuple[int, int] = (120, 34),
+    *,
+    read_only: bool = False,
+    settings: Settings | None = None,
+    folder: Path | None = None,
 ) -> AsyncIterator[Pilot[Any]]:
     """A console on ``daemon``, its clock standing at the daemon's time, its first page read."""
-    app = Console(daemon.connect, read_only=read_only, clock=daemon.clock, socket="/run/s.sock")
+    app = Console(
+        daemon.connect,
+        read_only=read_only,
+        clock=daemon.clock,
+        socket="/run/s.sock",
+        settings=settings,
+        folder=folder,
+    )
     async with app.run_test(size=size, notifications=True) as pilot:
         if daemon.alive:
             await until(pilot, lambda: app.desk.board.connected, "the daemon")

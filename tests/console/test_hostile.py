@@ -12,18 +12,24 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
+from textual.widgets import Input
 
 import tui.app as app_module
+from steward.text import safe
 from tests.console.conftest import console, sees, until
 from tests.console.fake import FakeDaemon
 from tests.console.world import error, message, node
-from tui import bars, detail, preview, render, rows, story
+from tui import bars, detail, outcome, preview, render, rows, story, texts
 from tui.board import Board, Opened
-from tui.draft import Draft, Stake
+from tui.draft import Draft
 from tui.ink import Line, Tone, fit, plain, say, width
+from tui.question import Question
 from tui.rows import Resolved
 from tui.screens.confirm import Confirm
 from tui.screens.message import MessagePage
+from tui.screens.nodes import NodesPage
+from tui.sheets import Document, Few
+from tui.stakes import Stake
 from tui.theme import DARK
 from tui.toast import toast
 from tui.widgets.field import Choice, Field, entry
@@ -133,6 +139,42 @@ async def test_the_worst_on_a_small_screen() -> None:
     await tour(list(reversed(NASTY)), (80, 24))
 
 
+@pytest.mark.parametrize("size", [(120, 34), (80, 24)])
+async def test_palette_command_line_and_notices_are_tame(size: tuple[int, int]) -> None:
+    daemon = hostile_world(list(NASTY))
+    name = "\x1b]0;x\x07[bold \u202e"
+    daemon.nodes[name] = node(name)
+    async with console(daemon, size) as pilot:
+        app = pilot.app
+        board = app.desk.board  # type: ignore[attr-defined]  # Pilot doesn't say whose app it is
+        await until(pilot, lambda: board.nodes_read, "the roster")
+        await pilot.press("ctrl+p", "x")
+        app.screen.query_one(Input).value = "".join(NASTY)
+        await pilot.pause()
+        assert_tame(app)
+        await pilot.press("escape", "colon", "n", "o", "d", "e", "space", "tab")
+        await pilot.pause()
+        assert_tame(app)
+        await pilot.press("tab", "enter")
+        await pilot.pause(0.1)
+        assert_tame(app)
+        if not isinstance(app.screen, NodesPage):
+            await pilot.press("escape")
+        for line in (*NASTY, "node [/]", "theme [bold", "sort \x1b[2J", "message \u202ex[/]"):
+            await pilot.press("colon")
+            app.screen.query_one(Input).value = line
+            await pilot.press("enter")
+            await pilot.pause()
+            assert_tame(app)
+            if not isinstance(app.screen, NodesPage):
+                await pilot.press("escape")
+        for key in ("y", "Y", "e"):
+            await pilot.press(key)
+            await pilot.pause(0.1)
+            assert_tame(app)
+        assert app.clipboard == safe(app.clipboard)
+
+
 @settings(deadline=None)
 @given(st.lists(text, min_size=7, max_size=13))
 def test_whatever_is_rendered_is_tame(words: list[str]) -> None:
@@ -156,7 +198,7 @@ def test_whatever_is_rendered_is_tame(words: list[str]) -> None:
     for row in sent:
         lines += render.message_cells(row, clock, words[0], {"state": 15}).values()
         lines += story.facts(row, clock, words[0], 60) + story.timeline(row, clock, "", 60)
-        lines += story.output(row, 60) + story.as_json(row)
+        lines += outcome.lines(row, clock, 60) + story.as_json(row)
     for one in failed:
         lines += render.error_cells(one, clock).values()
         lines += render.error_entry(one, clock, 60)
@@ -181,7 +223,8 @@ class Gallery(App[None]):
         table = Table([Column("a", self.given, 9), Column("b", "", 9, 1)], str, self._cells, "t")
         table.show([self.given], empty=[line])
         lines, block = Lines("lines"), Block("block")
-        lines.show([line, *story.content(self.given.encode("utf-8", "replace"))])
+        raw = self.given.encode("utf-8", "replace")
+        lines.show(Document([Few((line,)), texts.opened(raw, 20), texts.Dump(raw)]))
         block.show([line])
         yield from (table, lines, block, Field(self.given, entry("to", "hint", self.given)))
         yield Choice([self.given, "b"], "choice")
@@ -197,7 +240,8 @@ async def show_gallery(given_text: str) -> None:
         await pilot.pause()
         assert_tame(app)
         detail_lines: list[Line] = [(say(given_text),)]
-        app.push_screen(Confirm(given_text, detail_lines, Stake.COUNT, 3))
+        asked = Question(given_text, Stake.COUNT, 3, detail_lines, detail_lines, detail_lines)
+        app.push_screen(Confirm(asked))
         await pilot.pause()
         assert_tame(app)
 

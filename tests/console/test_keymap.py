@@ -10,7 +10,7 @@ from textual.keys import _character_to_key
 from steward.errors import ConfigError, UsageError
 from tui import actions, keymap, settings
 from tui.keymap import Keymap
-from tui.registry import ACTIONS, BY_ID
+from tui.registry import ACTIONS, BY_ID, Action
 
 
 def said(tmp_path: Path, text: str) -> settings.Settings:
@@ -26,7 +26,7 @@ def test_a_character_is_named_as_textual_names_it(character: str) -> None:
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
-def test_the_registrys_keys_are_keys(action: actions.Action) -> None:
+def test_the_registrys_keys_are_keys(action: Action) -> None:
     for key in Keymap().of(action):
         assert keymap.key_name(key) == key
         assert keymap.caution(key) == ""

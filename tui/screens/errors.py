@@ -10,11 +10,12 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
 
-from tui import actions, draft, render
+from tui import actions, draft, equivalents, pages, render
 from tui.desk import Desk
 from tui.ink import EMPTY, Line, Tone, joined, line, say
 from tui.rows import ErrorRow
 from tui.screens.listing import ListPage
+from tui.screens.taking import Parts
 from tui.wants import Query, Wants
 from tui.widgets.inked import Block
 from tui.widgets.table import Column, Table
@@ -166,6 +167,23 @@ class ErrorsPage(ListPage):
         if page.cursor and page.query == query:
             more = partial(self.desk.link.more, "errors", query, page.cursor)
             self.attempt(more, "more", exclusive=True)
+
+    def copied(self) -> str:
+        """What went wrong: the errors chosen, each with its remedy."""
+        return "\n".join(
+            f"{row.node}: {row.text}" + (f" ({row.hint})" if row.hint else "")
+            for row in self.table.chosen
+        )
+
+    def as_command(self) -> str:
+        """What lists their nodes' errors."""
+        return equivalents.errors(self.table.chosen, self.desk.where)
+
+    async def parts(self) -> Parts:
+        """Every error that filter and level keep, also those that are not here."""
+        link, query = self.desk.link, self.asked()
+        async for part in pages.kept(link, "errors", query, ErrorRow, self._keeps):
+            yield part
 
     def do_open_cause(self) -> None:
         row = self.table.current

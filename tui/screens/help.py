@@ -11,6 +11,8 @@ from textual.screen import ModalScreen
 
 from tui import actions
 from tui.ink import EMPTY, Line, Tone, line, say
+from tui.keymap import Keymap
+from tui.registry import TYPED_IN
 from tui.widgets.lines import Lines
 
 KEYS = 16
@@ -23,15 +25,15 @@ class Help(ModalScreen[None]):
         Binding("escape,question_mark,q,f1,enter", "leave", "back", show=False)
     ]
 
-    def __init__(self, place: str, *, read_only: bool) -> None:
+    def __init__(self, place: str, keymap: Keymap, *, read_only: bool) -> None:
         super().__init__()
-        self._place, self._read_only = place, read_only
+        self._place, self._keymap, self._read_only = place, keymap, read_only
 
     def compose(self) -> ComposeResult:
         """Textual's: the keys in a box."""
         with Vertical(id="box"):
             text = Lines("keys")
-            text.show(lines(self._place, read_only=self._read_only))
+            text.show(lines(self._place, self._keymap, read_only=self._read_only))
             yield text
 
     def on_mount(self) -> None:
@@ -42,12 +44,15 @@ class Help(ModalScreen[None]):
         self.dismiss()
 
 
-def lines(place: str, *, read_only: bool) -> list[Line]:
+def lines(place: str, keymap: Keymap, *, read_only: bool) -> list[Line]:
     """The help's text."""
     out: list[Line] = []
-    for title, found in actions.help_groups(place, read_only=read_only):
+    for title, found in actions.help_groups(place, keymap, read_only=read_only):
         out += [*([EMPTY] if out else []), (say(title, Tone.STRONG),)]
-        out += [line(say(f"  {actions.shown(a):<{KEYS}}", Tone.ACCENT), say(a.help)) for a in found]
+        out += [line(say(f"  {keys:<{KEYS}}", Tone.ACCENT), say(a.help)) for keys, a in found]
+    if place in TYPED_IN:
+        rest = keymap.first("palette", typing=True)
+        out += [EMPTY, (say(f"What has a letter as its key is typed here: {rest} has it all."),)]
     if read_only:
         out += [EMPTY, (say("Read-only: the keys that change anything are not there.", Tone.WARN),)]
     return [*out, EMPTY, (say("esc goes back", Tone.MUTED),)]

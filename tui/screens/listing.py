@@ -8,12 +8,13 @@ from typing import Any
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tui import filters
+from tui import filters, pages
 from tui.desk import Desk
 from tui.filters import Filter
 from tui.ink import EMPTY, Line, Tone, joined, line, say
 from tui.screens.page import Page
 from tui.widgets.table import Table
+from tui.widgets.typed import Typed
 
 SETTLE = 0.2
 """Seconds without a keystroke until the daemon is asked with a new filter."""
@@ -64,7 +65,7 @@ class ListPage(Page):
 
     def below(self) -> Iterable[Widget]:
         """The filter line, hidden until it is asked for."""
-        yield Input(
+        yield Typed(
             id="filter",
             placeholder="words  !not  key=value  ~regex",
             select_on_focus=False,
@@ -85,6 +86,8 @@ class ListPage(Page):
                 field.value = wanted
             self.table.go(0)
         super().front()
+        if (key := self.desk.cursors.pop(self.place, None)) is not None:
+            self.table.go_to(key)
 
     def draw(self) -> None:
         """Draw the rows."""
@@ -105,7 +108,9 @@ class ListPage(Page):
         """The empty state under a filter."""
         how = [f"filter {self.filter.text}"] if self.filter else []
         how += ["only problems"] if self.problems else []
-        keys = "esc takes the filter away" if self.filter else "z shows everything again"
+        show = self.desk.keymap.first
+        keys = f"{show('back')} takes the filter away"
+        keys = keys if self.filter else f"{show('list.problems')} shows everything again"
         return [
             (say("  Nothing here with: " + ", ".join(how), Tone.STRONG),),
             EMPTY,
@@ -157,10 +162,17 @@ class ListPage(Page):
             return True
         return False
 
-    def do_list_filter(self) -> None:
+    def exported(self) -> tuple[str, bytes]:
+        """The rows that are shown, a JSON object a line."""
+        return f"{self.place}.jsonl", b"".join(map(pages.json_line, self.table.rows))
+
+    def do_list_filter(self, text: str = "") -> None:
         field = self.query_one("#filter", Input)
         field.display = True
-        field.focus()
+        if text:
+            field.value = text
+        else:
+            field.focus()
 
     def do_list_problems(self) -> None:
         self.problems = not self.problems

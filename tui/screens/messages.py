@@ -9,12 +9,13 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from steward.message import State
-from tui import actions, draft, render
+from tui import actions, draft, equivalents, pages, render
 from tui.ink import EMPTY, Line, Tone, line, say
 from tui.looks import PROBLEMS
 from tui.rows import MessageRow
 from tui.screens import deeds
 from tui.screens.listing import ListPage
+from tui.screens.taking import Parts
 from tui.wants import Query, Wants
 from tui.widgets.table import Column, Table
 
@@ -116,6 +117,20 @@ class MessagesPage(ListPage):
         if page.cursor and page.query == query:
             more = partial(self.desk.link.more, "messages", query, page.cursor)
             self.attempt(more, "more", exclusive=True)
+
+    def copied(self) -> str:
+        """The ids of the messages chosen."""
+        return "\n".join(row.id for row in self.table.chosen)
+
+    def as_command(self) -> str:
+        """What sends them again."""
+        return equivalents.sends(self.table.chosen, self.desk.where)
+
+    async def parts(self) -> Parts:
+        """Every message that the filter keeps, also those that are not here."""
+        link, query = self.desk.link, self.asked()
+        async for part in pages.kept(link, "messages", query, MessageRow, self._keeps):
+            yield part
 
     def do_open_message(self) -> None:
         if (row := self.table.current) is not None:

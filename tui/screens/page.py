@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -16,10 +16,13 @@ from textual.worker import Worker
 from steward.errors import StewardError
 from tui import actions, bars
 from tui.desk import Desk
-from tui.draft import Stake
-from tui.ink import EMPTY, Line
-from tui.registry import BY_ID
+from tui.ink import EMPTY, Line, Tone, joined, say
+from tui.question import Question
+from tui.registry import BY_ID, EVERYWHERE, Action
+from tui.screens import taking
 from tui.screens.confirm import Confirm
+from tui.stakes import Stake
+from tui.theme import NAMES
 from tui.toast import toast
 from tui.wants import Wants
 from tui.widgets.inked import Block
@@ -35,11 +38,11 @@ class Page(Screen[None]):
     place: ClassVar[str] = ""
 
     class Turned(Event):
-        """The operator asked for another screen, there for these rows."""
+        """The operator asked for another screen, there for these rows, or for one of them."""
 
-        def __init__(self, place: str, filter: str | None = None) -> None:
+        def __init__(self, place: str, filter: str | None = None, cursor: str | None = None):
             super().__init__()
-            self.place, self.filter = place, filter
+            self.place, self.filter, self.cursor = place, filter, cursor
 
     class MessageChosen(Event):
         """The operator asked for a message's view."""
@@ -55,9 +58,17 @@ class Page(Screen[None]):
             super().__init__()
             self.job = job
 
+    class LineWanted(Event):
+        """The operator is to go on with this on the command line."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self.desk = desk
+        actions.bind_mapped(self._bindings, self.place, desk.keymap)
 
     def compose(self) -> ComposeResult:
         """Textual's: the frame around the body."""
@@ -107,10 +118,11 @@ class Page(Screen[None]):
         block.display = bool(banner)
         block.set_class(desk.board.connected, "mild")
         self.draw()
-        tabs = bars.tabs(self.tab, self.note(), cells, read_only=desk.read_only)
+        note = joined([(say(desk.progress, Tone.BUSY),) if desk.progress else EMPTY, self.note()])
+        tabs = bars.tabs(self.tab, note, cells, desk.keymap, read_only=desk.read_only)
         self.query_one("#tabs", Block).show([tabs])
-        keys = actions.footer(self.place, read_only=desk.read_only)
-        always = actions.footer_always(self.place)
+        keys = actions.footer(self.place, desk.keymap, read_only=desk.read_only)
+        always = actions.footer_always(self.place, desk.keymap)
         self.query_one("#footer", Block).show([bars.footer(keys, always, cells)])
 
     def on_screen_resume(self) -> None:
@@ -131,6 +143,10 @@ class Page(Screen[None]):
         if self.is_current:
             self.desk.link.want(self.wants())
 
+    def leave(self) -> bool:
+        """Esc: leave what was begun here. False: there is nothing, so the screen is left."""
+        return False
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Textual's: a read-only console has no key that changes anything."""
         if action == "act" and parameters:
@@ -141,9 +157,67 @@ class Page(Screen[None]):
         """Carry out one of the registry's actions."""
         getattr(self, BY_ID[name].handler)()
 
-    def attempt(self, work: Work, group: str = "actions", *, exclusive: bool = False) -> None:
-        """Run ``work`` beside the screen; if it fails, say why and what to do."""
-        _: Worker[None] = self.run_worker(
+    def perform(self, action: Action, argument: str = "") -> None:
+        """Carry out what was chosen by name: it is done here, by a widget, or everywhere."""
+        doer: object = self if self.place in action.where else self.app
+        if doer is self.app and EVERYWHERE not in action.where:
+            able = (w for w in (self.focused, *self.query("*")) if hasattr(w, action.handler))
+            doer = next(able, self.app)
+        handler = getattr(doer, action.handler)
+        if argument:
+            handler(argument)
+        else:
+            handler()
+
+    def values(self, action: Action) -> Sequence[str]:
+        """What an action may be given on the command line, as far as that is known here."""
+        match action.id:
+            case "theme":
+                return list(NAMES)
+            case "find.node":
+                return list(self.desk.board.nodes)
+            case "find.message":
+                return [row.id for row in self.desk.board.messages.rows]
+            case "export":
+                return [taking.unused(self.exported()[0])]
+        return ()
+
+    def copied(self) -> str:
+        """What is under the cursor or shown, as text; empty: nothing."""
+        return ""
+
+    def as_command(self) -> str:
+        """The command line that does or shows the same; empty: there is none."""
+        return ""
+
+    def exported(self) -> tuple[str, bytes]:
+        """What is shown, for a file: a name that suits, and the content; no name: nothing."""
+        return "", b""
+
+    async def parts(self) -> taking.Parts:
+        """The same in parts, where it has to be read first."""
+        yield self.exported()[1], ""
+
+    def do_copy(self) -> None:
+        taking.copy(self, self.copied())
+
+    def do_copy_command(self) -> None:
+        taking.copy(self, self.as_command())
+
+    def do_export(self, name: str = "") -> None:
+        taking.export(self, name)
+
+    def attempt(
+        self,
+        work: Work,
+        group: str = "actions",
+        *,
+        exclusive: bool = False,
+        stays: bool = False,
+    ) -> None:
+        """Run ``work`` beside the screen; if it fails, say why and what to do. ``stays``: also
+        when the screen is left for good."""
+        _: Worker[None] = (self.app if stays else self).run_worker(
             partial(self._attempted, work), group=group, exclusive=exclusive
         )
 
@@ -157,9 +231,11 @@ class Page(Screen[None]):
         """A toast. Its text is made safe and never read as markup."""
         toast(self.app, text, bad=bad)
 
-    async def sure(self, question: str, details: Iterable[Line], stake: Stake, count: int) -> bool:
+    async def sure(self, asked: Question) -> bool:
         """Ask, as much as is at stake. Only from a worker, as :meth:`attempt` starts one."""
-        if stake is Stake.NONE:
+        if asked.stake is Stake.NONE:
             return True
-        asking: Screen[bool] = Confirm(question, details, stake, count)
+        if isinstance(self.app.screen, Confirm):
+            return False  # the key was pressed twice: one question at a time
+        asking: Screen[bool] = Confirm(asked)
         return await self.app.push_screen_wait(asking)

@@ -13,6 +13,7 @@ from tui.ink import Line, Tone, fit, line, say
 from tui.screens.page import Page
 from tui.widgets.inked import Block
 from tui.widgets.lines import Lines
+from tui.widgets.typed import Typed
 
 COUNTED = 20
 """Cells of the count, as in the style sheet."""
@@ -29,7 +30,7 @@ class SearchPage(Page):
         """The search line, hidden until it is asked for."""
         slash = Block("slash")
         slash.show([(say(" / ", Tone.ACCENT),)])
-        found = Input(id="search", placeholder="text to look for", select_on_focus=False)
+        found = Typed(id="search", placeholder="text to look for", select_on_focus=False)
         bar = Horizontal(slash, found, Block("counted"), id="searching")
         bar.display = False
         yield bar
