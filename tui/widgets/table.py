@@ -186,9 +186,10 @@ class Table(Inked, ScrollView, can_focus=True):
         return self.strip(spans, self.size.width, base)
 
     def on_resize(self, event: textual_events.Resize) -> None:
-        """Forget lines that are no longer in sight."""
+        """Forget lines that are no longer in sight, and draw the others: what is drawn is known."""
         self._painted.clear()
         self.virtual_size = Size(self.size.width, len(self.rows) + 1)
+        self.refresh()
 
     def on_click(self, event: textual_events.Click) -> None:
         """A click goes to its row, a second one opens it."""
