@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Protocol
 
 from steward import frames, subjects
@@ -58,8 +59,6 @@ class Publisher:
     ) -> None:
         self.subject = subject
         self.wake = asyncio.Event()
-        self.waiting = 0
-        """Open messages of the lane, at the last look."""
         self._store = store
         self._bus = bus
         self._handoff = handoff
@@ -153,7 +152,6 @@ class Publisher:
         work = self._handoff.sender.pump(
             tables.outbox, self.subject, self._owner.now(), can_send=can_send
         )
-        self.waiting = tables.outbox.open_in_lane(self.subject)
         self._has_more = tables.outbox.has_queued(self.subject)
         return work
 
@@ -255,7 +253,7 @@ class Publishers:
             if self._supervisor.get(name) is None:
                 self._lanes[subject] = publisher = Publisher(subject, *self._parts)
                 process = Process(name, "publisher", subject, publisher.run)
-                process.queue = lambda p=publisher: p.waiting  # type: ignore[misc]
+                process.queue = partial(self._parts[0].open_in_lane, subject)
                 self._supervisor.add(process)
             tell(self._lanes[subject])
 

@@ -1,4 +1,4 @@
-"""A node that falls silent changes its state though nothing is stored: whoever watches is told."""
+"""What people are shown stays true though nothing is stored: silent nodes, queues that emptied."""
 
 from __future__ import annotations
 
@@ -27,3 +27,14 @@ async def test_who_watches_is_told_that_a_node_is_silent(world: Fleet) -> None:
             await client.call("status")
             await asyncio.sleep(0.1)
         following.cancel()
+
+
+async def test_a_publishers_queue_is_what_has_no_end_yet(world: Fleet) -> None:
+    """Also when it has not looked since the ends came in."""
+    await world.start("central")
+    await world.start("ship1")
+    ids = await world.submit(*(world.command("ship1") for _ in range(5)))
+    await world.ends(ids)
+    name = "publisher ship1.CommandACK.ShellCommand"
+    queues = {p["name"]: p["queue"] for p in (await world.ask("processes"))["processes"]}
+    assert queues[name] == 0
