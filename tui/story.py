@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from tui import looks, render
-from tui.ink import EMPTY, Line, Tone, cut, joined, line, say, width, wrapped
+from tui.ink import EMPTY, Line, Tone, cut, fit, joined, line, say, width, wrapped
 from tui.rows import MessageRow
 from tui.times import Clock, instant, long, size, until
 
@@ -109,7 +109,8 @@ def timeline(
         if (its := clock.day(at)) != day:
             lines.append((say(f"  {its}", Tone.FAINT),))
             day = its
-        lines.append(_transition(row, step, at, last, clock))
+        shown = _transition(row, step, at, last, clock)
+        lines.append(shown if width(shown) <= cells else fit(shown, cells))
         if step == "ended" and row.reason:
             folded = wrapped((say(row.reason),), cells - 2)
             lines += [(say("┊ ", Tone.FAINT), *one) for one in folded]
@@ -150,8 +151,8 @@ def _transition(row: MessageRow, step: str, at: float, last: float | None, clock
         say(f"{glyph} ", tone),
         say(f"{word:<12}", tone if is_end else Tone.PLAIN),
         say(f"{clock.of_day(at):<13}", Tone.MUTED),
-        say(f"{gap:>11}", Tone.FAINT),
-        say("   "),
+        say(f"{gap:>10}", Tone.FAINT),
+        say("  "),
         *_beside(row, step),
     )
 
@@ -229,7 +230,7 @@ def _to_come(row: MessageRow) -> list[str]:
         return ["outcome"]
     steps = {"queued": 1, "sent": 2, "delivered": 3, "running": 4}.get(row.state, 4)
     is_command = row.command_or_event.startswith("Command")
-    return [s for s in (*STEPS[steps:4], "outcome") if is_command or s != "running"]
+    return [s for s in (*STEPS[steps:4], "outcome") if is_command or s in ("sent", "outcome")]
 
 
 def _proof(row: MessageRow) -> Line:

@@ -58,7 +58,7 @@ def test_the_timeline_says_how_it_ended_and_whether_that_is_proved() -> None:
     kind = {"commandOrEvent": "EventNACK", "result": None}
     assert "nobody confirms" in told(row("published", **kind))
     event = row("sent", commandOrEvent="EventACK", method="TextLogging")
-    assert "running" not in told(event)
+    assert "delivered" not in told(event)
 
 
 def test_another_day_is_said_where_it_begins() -> None:
