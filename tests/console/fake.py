@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from steward.errors import NoDaemon, StewardError, UnknownId
+from steward.errors import InvalidMessage, NoDaemon, StewardError, UnknownId
 from steward.message import OPEN
 from tests.console import jobs
 from tui.times import Clock
@@ -43,6 +43,7 @@ class FakeDaemon:
     status: dict[str, Any] = field(default_factory=dict)
     health: dict[str, Any] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    groups: dict[str, list[str]] = field(default_factory=dict)
     alive: bool = True
     now: float = NOON
     _notes: asyncio.Queue[FakeNote | None] = field(default_factory=asyncio.Queue)
@@ -148,7 +149,9 @@ class FakeDaemon:
         return self.nodes[name] | {"processes": own if name == "central" else None}
 
     def on_messages(self, limit: int = 100, cursor: str | None = None, **kept: Any) -> Any:
+        oldest_first = kept.pop("sort", "-accepted") == "accepted"
         found = [m for m in self.messages if self._wanted(m, **kept)]
+        found = found[::-1] if oldest_first else found
         at = int(cursor or 0)
         page = found[at : at + limit]
         more = str(at + limit) if at + limit < len(found) else None
@@ -197,16 +200,22 @@ class FakeDaemon:
         nothing: list[str] = []
         for target in targets:
             hits = sorted(fnmatch.filter(self.nodes, target))
-            if "=" in target:
+            if target.startswith("@"):
+                hits = self.groups.get(target[1:], [])
+            elif "=" in target:
                 key, _, value = target.partition("=")
-                hits = [n for n, row in self.nodes.items() if row["labels"].get(key) == value]
+                labels = {n: row["labels"].get(key, "") for n, row in self.nodes.items()}
+                hits = [n for n, label in labels.items() if fnmatch.fnmatchcase(label, value)]
+            elif "." in target:
+                raise InvalidMessage(f"{target!r} is not a node name", "letters and digits")
             if hits:
                 nodes += hits
             elif any(sign in target for sign in "*=@"):
                 nothing.append(target)
             else:
                 unseen.append(target)
-        return {"nodes": list(dict.fromkeys(nodes)), "unseen": unseen, "nothing": nothing}
+        found = {"nodes": list(dict.fromkeys(nodes)), "unseen": unseen, "nothing": nothing}
+        return {**found, "groups": list(self.groups)}
 
     def on_submit(self, messages: list[dict[str, Any]], job: str | None = None) -> Any:
         accepted, refused = [], []

@@ -106,6 +106,21 @@ async def test_filter_sort_and_theme_by_name() -> None:
         await sees(pilot, "Nodes are not sorted by colour")
 
 
+async def test_messages_are_sorted_newest_or_oldest_first() -> None:
+    daemon = fleet()
+    async with console(daemon) as pilot:
+        await pilot.press("2")
+        table = pilot.app.screen.query_one(Table)
+        await until(pilot, lambda: table.rows and table.rows[0].state == "running", "the newest")
+        await pilot.press("s")
+        oldest = daemon.messages[-1]["id"]
+        await until(pilot, lambda: table.rows[0].id == oldest, "the oldest")
+        await line(pilot, "sort newest")
+        await until(pilot, lambda: table.rows[0].state == "running", "the newest again")
+        await line(pilot, "sort size")
+        await sees(pilot, "Messages are not sorted by size")
+
+
 async def test_nodes_and_messages_are_found_from_anywhere() -> None:
     daemon = fleet()
     id = daemon.messages[4]["id"]

@@ -10,11 +10,6 @@ from textual.pilot import Pilot
 from tests.console.conftest import console, sees, shown, types, until
 from tests.console.fake import FakeDaemon, Refusing, stamp
 from tests.console.world import error, fleet, message, node
-from tui import actions
-from tui.app import PLACES, Console
-from tui.registry import ACTIONS
-from tui.screens.message import MessagePage
-from tui.widgets.lines import Lines
 from tui.widgets.table import Table
 
 SMALL = (80, 24)
@@ -175,42 +170,6 @@ async def test_read_only_has_no_key_that_changes_anything() -> None:
         assert "cancel" not in shown(pilot.app).splitlines()[-1]
     asked = {name for name, _ in daemon.asked}
     assert asked <= {"status", "watch", "nodes", "node", "messages", "message", "errors", "follow"}
-
-
-async def test_the_help_of_each_screen_names_each_of_its_keys() -> None:
-    async with console(fleet()) as pilot:
-        for key, place in zip("1234", PLACES, strict=True):
-            await pilot.press(key)
-            await pilot.press("f1")
-            await until(pilot, lambda: pilot.app.screen.query(Lines), "the help")
-            lines = pilot.app.screen.query_one(Lines).lines
-            text = "\n".join("".join(span.text for span in line) for line in lines)
-            for action in actions.of(place):
-                assert action.help in text
-            await pilot.press("escape")
-            await pilot.press("escape")
-
-
-def test_every_action_has_its_handler_and_no_key_means_two_things() -> None:
-    places: dict[str, type] = dict(PLACES) | {
-        "message": MessagePage,
-        "table": Table,
-        "lines": Lines,
-        "app": Console,
-    }
-    for action in ACTIONS:
-        for where in action.where:
-            assert callable(getattr(places[where], action.handler)), action.id
-    for place in (*PLACES, "message"):
-        widget = "lines" if place == "message" else "table"
-        keys = [
-            key
-            for name in (place, widget, "app")
-            for action in actions.of(name)
-            for key in action.keys.split(",")
-            if not (place == "compose" and name == "table")
-        ]
-        assert len(keys) == len(set(keys)), place
 
 
 async def test_the_cursor_stays_on_its_message_when_new_ones_come() -> None:

@@ -12,6 +12,7 @@ from steward.message import State
 from tui import actions, draft, equivalents, pages, render
 from tui.ink import EMPTY, Line, Tone, line, say
 from tui.looks import PROBLEMS
+from tui.registry import Action
 from tui.rows import MessageRow
 from tui.screens import deeds
 from tui.screens.listing import ListPage
@@ -31,18 +32,21 @@ COLUMNS = (
     Column("age", "AGE", 4, right=True),
     Column("id", "ID", 10, room=150),
 )
+ORDERS = ("newest", "oldest")
+"""Which messages come first: the daemon has them in the order in which they were accepted."""
 
 
 class MessagesPage(ListPage):
-    """The messages sent from here, newest first, page by page."""
+    """The messages sent from here, page by page."""
 
     place = "messages"
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("messages")]
     _made: tuple[object, ...] = ()
     _rows: Sequence[MessageRow] = ()
+    _order = ORDERS[0]
 
     def make_table(self) -> Table:
-        """Newest first."""
+        """One line a message."""
         return Table(COLUMNS, lambda row: row.id, self._cells, "rows")
 
     def _cells(self, row: MessageRow, widths: Mapping[str, int]) -> Mapping[str, Line]:
@@ -59,6 +63,7 @@ class MessagesPage(ListPage):
             job=",".join(wanted.pairs.get("job", ())),
             text=wanted.words[0] if wanted.words else "",
             problems=self.problems,
+            sort="" if self._order == "newest" else "accepted",
         )
 
     def wants(self) -> Wants:
@@ -131,6 +136,23 @@ class MessagesPage(ListPage):
         link, query = self.desk.link, self.asked()
         async for part in pages.kept(link, "messages", query, MessageRow, self._keeps):
             yield part
+
+    def sorted_by(self) -> str:
+        """By age: the least first, or the greatest."""
+        return "age" if self._order == "newest" else "-age"
+
+    def values(self, action: Action) -> Sequence[str]:
+        """What may come first."""
+        return ORDERS if action.id == "list.sort" else super().values(action)
+
+    def do_list_sort(self, order: str = "") -> None:
+        if order and order not in ORDERS:
+            self.tell(f"Messages are not sorted by {order}: {' or '.join(ORDERS)} first", bad=True)
+            return
+        self._order = order or ORDERS[1 - ORDERS.index(self._order)]
+        self.table.go(0)
+        self.rewant()
+        self.repaint()
 
     def do_open_message(self) -> None:
         if (row := self.table.current) is not None:
