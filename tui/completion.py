@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
+from steward.text import safe
 from tui.rows import NodeRow
 
 _LAST = re.compile(r"[^,\s]*$")
@@ -13,9 +14,9 @@ _NOT_IN_A_WORD = re.compile(r"[,\s]")
 
 
 def offers(to: str, nodes: Mapping[str, NodeRow], groups: Collection[str]) -> list[str]:
-    """The words that the last one of ``to`` is the beginning of, the likeliest first. None while
-    nothing is typed, or where it is a whole name or pattern already: then nothing that is offered
-    could be taken by mistake."""
+    """The words that the last one of ``to`` is the beginning of, the likeliest first, as far as
+    they can be typed. None while nothing is typed, or where it is a whole name or pattern already:
+    then nothing that is offered could be taken by mistake."""
     typed = last(to)
     if not typed or _PATTERN.search(typed) or typed in nodes:
         return []
@@ -24,10 +25,10 @@ def offers(to: str, nodes: Mapping[str, NodeRow], groups: Collection[str]) -> li
     elif "=" in typed:
         words = {f"{key}={_value(value)}" for key, value in _labels(nodes)}
     else:
-        names = sorted((name for name in nodes if name.startswith(typed)), key=_by_length)
-        keys = {f"{key}=" for key, _ in _labels(nodes)}
-        return names + sorted(key for key in keys if key.startswith(typed))
-    return [] if typed in words else sorted(word for word in words if word.startswith(typed))
+        words = {f"{key}=" for key, _ in _labels(nodes)}
+    names = sorted((name for name in nodes if name.startswith(typed)), key=_by_length)
+    fitting = sorted(word for word in words if word.startswith(typed))
+    return [] if typed in words else [word for word in names + fitting if safe(word) == word]
 
 
 def last(to: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +17,29 @@ from textual.app import App, ComposeResult
 from textual.widgets import Input
 
 import tui.app as app_module
+from steward.errors import InvalidMessage
 from steward.text import safe
 from tests.console.conftest import console, sees, until
 from tests.console.fake import FakeDaemon
 from tests.console.world import error, message, node
-from tui import bars, detail, outcome, preview, render, rows, story, texts
+from tui import (
+    bars,
+    completion,
+    detail,
+    history,
+    outcome,
+    preview,
+    question,
+    render,
+    rows,
+    story,
+    texts,
+)
 from tui.board import Board, Opened
-from tui.draft import Draft
+from tui.draft import METHODS, Draft
 from tui.ink import Line, Tone, fit, plain, say, width
+from tui.memory import Sent
+from tui.preview import Known
 from tui.question import Question
 from tui.rows import Resolved
 from tui.screens.confirm import Confirm
@@ -105,6 +122,7 @@ async def tour(words: list[str], size: tuple[int, int]) -> None:
     async with console(daemon, size) as pilot:
         app = pilot.app
         board = app.desk.board  # type: ignore[attr-defined]  # Pilot doesn't say whose app it is
+        memory = app.desk.memory  # type: ignore[attr-defined]  # as above
         await until(pilot, lambda: board.nodes_read, "the roster")
         assert_tame(app)
         await pilot.press("2")
@@ -126,6 +144,18 @@ async def tour(words: list[str], size: tuple[int, int]) -> None:
         await pilot.press("c")
         await pilot.pause(0.2)
         assert_tame(app)
+        for word in words:
+            memory.add(Draft(to=word, text=word, method="TextLogging"), daemon.now)
+            app.screen.query_one("#to", Input).value = word
+            app.screen.query_one("#text", Input).value = word
+            await pilot.press("up")
+            await pilot.pause(0.15)
+            assert_tame(app)
+            await pilot.press("escape")
+        await pilot.press("f8", "x", "up", "enter", "enter", "u", "p", "f5")
+        await pilot.pause(0.2)
+        assert_tame(app)
+        await pilot.press("escape")
         app.screen.tell(words[0], bad=True)  # type: ignore[attr-defined]  # a Page
         await pilot.pause()
         assert_tame(app)
@@ -192,8 +222,9 @@ def test_whatever_is_rendered_is_tame(words: list[str]) -> None:
     lines += bars.banner(lost, clock, words[0], 80)
     opened = Opened(nodes[0], (*words, {"name": words[0], "state": words[1]}), tuple(sent))
     lines += detail.node(nodes[0], opened, clock, 44)
-    lines += preview.lines(typed, resolved, known, 76)
-    lines += preview.details(typed, words, known)
+    lines += composed(typed, resolved, known, words, clock)
+    lines += question.lines(Question(words[0], Stake.COUNT, 3, lines, lines, lines), 24)
+    lines += question.messages(sent)
     lines += render.node_cells(nodes[0], clock).values()
     for row in sent:
         lines += render.message_cells(row, clock, words[0], {"state": 15}).values()
@@ -205,6 +236,32 @@ def test_whatever_is_rendered_is_tame(words: list[str]) -> None:
     for line in lines:
         assert not FORBIDDEN.search(plain(line)), repr(line)
         assert width(fit(line, 40)) == 40
+
+
+def composed(
+    typed: Draft,
+    resolved: Resolved,
+    known: Mapping[str, rows.NodeRow],
+    words: list[str],
+    clock: Any,
+) -> list[Line]:
+    """What compose shows of a draft, of its recipients and of what was sent before."""
+    found = Known(resolved, known, words[0], where=words)
+    plainly = replace(found, fault="")
+    methods = [replace(typed, method=one, timeout="") for one in METHODS]
+    lines: list[Line] = []
+    for one in (typed, *methods):
+        lines += preview.lines(one, found, 76, 9) + preview.lines(one, plainly, 76, 9)
+        lines += [preview.matched(one, found, 60), preview.matched(one, plainly, 60)]
+        with contextlib.suppress(InvalidMessage):
+            lines += preview.asked(one)
+    lines += question.nodes([*known, *words], known)
+    sent = [Sent(Draft(to=words[1], text=word), clock.now()) for word in words]
+    for field in ("to", "text"):
+        entries = history.found(sent, field, words[0][:2])
+        lines += [*history.lines(entries, 0, clock, 60), history.note(entries, 0)]
+    lines += [(say(word),) for word in completion.offers(words[2][:1], known, words)]
+    return lines
 
 
 class Gallery(App[None]):

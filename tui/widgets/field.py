@@ -90,6 +90,10 @@ class Entry(Input):
     class Passed(Event):
         """→ was pressed at the end, where it moves nothing."""
 
+    def validate_value(self, value: str) -> str:
+        """Textual's: what the field holds from now on."""
+        return safe(value)
+
     def complete(self) -> bool:
         """Take what is suggested; False: nothing is."""
         before = self.value
@@ -112,14 +116,14 @@ class Entry(Input):
 
 
 def one_line(text: str) -> str:
-    """What was copied, as one line without anything that can't be seen."""
-    return safe(" ".join(text.split("\n")).replace("\r", "").replace("\t", " ").strip())
+    """What was copied, as one line."""
+    return " ".join(text.split("\n")).replace("\r", "").replace("\t", " ").strip()
 
 
 def entry(id: str, hint: str, value: str, suggester: Suggester | None = None) -> Entry:
-    """A field; what it starts with is made safe."""
+    """A field that starts with ``value``."""
     return Entry(
-        safe(value),
+        value,
         id=id,
         placeholder=hint,
         select_on_focus=False,
