@@ -12,14 +12,12 @@ from textual.pilot import Pilot
 
 from steward.errors import NoDaemon, StewardError, UsageError
 from tui.app import Console
+from tui.svg import portable
 
 DEADLINE = 15.0
 """Seconds until a daemon that doesn't answer is given up."""
 SETTLE = 0.6
 """Seconds after which what a key asked of the daemon is on the screen."""
-FONTS = '"Fira Code", "DejaVu Sans Mono", Menlo, Consolas, monospace'
-_ELSEWHERE = re.compile(r"@font-face\s*\{[^}]*\}\s*|<!--.*?-->\s*", re.DOTALL)
-_FONT = re.compile(r"font-family: Fira Code(, monospace)?")
 _LARGEST = 500
 
 
@@ -60,11 +58,6 @@ def save(app: Console, path: Path, size: tuple[int, int], keys: Sequence[str]) -
         board = app.desk.board
         raise NoDaemon(board.lost_reason or "no daemon answers", board.lost_hint)
     try:
-        path.write_text(without_hosts(taken[0]), encoding="utf-8")
+        path.write_text(portable(taken[0]), encoding="utf-8")
     except OSError as error:
         raise StewardError(f"{path} cannot be written: {error.strerror}") from None
-
-
-def without_hosts(svg: str) -> str:
-    """The picture without the fonts that it would fetch, and the page that it would name."""
-    return _FONT.sub(f"font-family: {FONTS}", _ELSEWHERE.sub("", svg))

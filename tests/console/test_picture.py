@@ -17,7 +17,8 @@ from steward.control.server import ControlServer
 from steward.errors import NoDaemon, UsageError
 from tests.console.world import fleet
 from tui.cli import console
-from tui.picture import cells, without_hosts
+from tui.picture import cells
+from tui.svg import portable
 
 
 @contextmanager
@@ -90,5 +91,12 @@ def test_a_size_that_is_none_is_refused(size: str) -> None:
 def test_fonts_from_elsewhere_are_taken_out() -> None:
     svg = '<!-- by x --><style>@font-face { src: url("https://cdn/x") }\n'
     svg += ".m {font-family: Fira Code, monospace;}"
-    assert "https" not in without_hosts(svg)
-    assert "monospace" in without_hosts(svg)
+    assert "https" not in portable(svg)
+    assert "monospace" in portable(svg)
+
+
+def test_a_text_in_a_picture_neither_begins_nor_ends_with_a_space() -> None:
+    text = '<text class="t-r1" x="12.2" y="20" textLength="73.2" clip-path="c">{}</text>'
+    made = portable(text.format("&#160;&#160;a&#160;b&#160;"))
+    assert made == text.format("a&#160;b").replace("12.2", "36.6").replace("73.2", "36.6")
+    assert portable(text.format("&#160;" * 6)) == ""
