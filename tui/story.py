@@ -66,8 +66,8 @@ def _target(row: MessageRow, node_state: str) -> Line:
 
 
 def _standing(row: MessageRow, clock: Clock) -> Line:
-    how = EMPTY if row.is_open else render.progress(row, clock)
-    return joined([looks.message_state(row), how])
+    has_run = row.state in ("succeeded", "failed")  # of others the timeline gives the reason
+    return joined([looks.message_state(row), render.progress(row, clock) if has_run else EMPTY])
 
 
 def _attempts(row: MessageRow, clock: Clock) -> Line:
