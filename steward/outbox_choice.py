@@ -25,9 +25,15 @@ _STRIDE = 8192
 _LONGEST_STRIDE = 16 * _STRIDE
 _QUICK = 0.01
 """Seconds; where a stride took less, the next one is longer."""
-_LIKE = (
-    "EXISTS (SELECT 1 FROM body b WHERE b.n = message.n AND (CAST(body AS TEXT) LIKE ?"
-    " ESCAPE '!' OR id LIKE ? ESCAPE '!' OR reason LIKE ? ESCAPE '!'))"
+_SUBJECT = "SELECT key FROM lane WHERE node LIKE ?1 ESCAPE '!' OR method LIKE ?1 ESCAPE '!'"
+_WORD = (
+    "({} lane IN (SELECT value FROM json_each(?)) OR id LIKE ? ESCAPE '!'"
+    " OR reason LIKE ? ESCAPE '!' OR EXISTS (SELECT 1 FROM body b WHERE b.n = message.n"
+    " AND CAST(body AS TEXT) LIKE ? ESCAPE '!'))"
+)
+_TEXTS = (
+    "SELECT id, node, method, state, reason, body FROM message m JOIN lane ON lane.key = m.lane"
+    " JOIN body b ON b.n = m.n WHERE m.n = ?"
 )
 _body = msgspec.json.Decoder(Body)
 
@@ -82,7 +88,8 @@ class Choice:
                 self._args += values
         if not methods and not all:
             lanes.append("hidden = 0")
-        self._like: str | None = None
+        self._words: list[str] = []
+        self._has_words, self._likes = "1", list[Any]()
         self._lanes = f"SELECT key FROM lane WHERE {' AND '.join(lanes)}" if lanes else ""
 
     def _where(self, wanted: frozenset[str]) -> tuple[str, list[Any]]:
@@ -103,12 +110,35 @@ class Choice:
         (total,) = self.con.execute(f"SELECT {table} WHERE {where}", args).fetchone()
         return int(total)
 
-    def page(
-        self, after: int, text: str, limit: int, *, down: bool
-    ) -> tuple[list[int], int | None]:
-        """The next ``limit`` messages, of those that have ``text`` in id, reason or data, whatever
-        its case; and where to go on, None if nothing is left. It takes a tenth of a second or
-        little more, so there may be fewer, or none, and yet more to come."""
+    def having(self, words: Sequence[str]) -> None:
+        """Of these, only messages that have each of ``words`` in id, node, method, state, reason or
+        data, whatever its case."""
+        self._words = [word.casefold() for word in words]
+        terms = []
+        for word in self._words:
+            pattern = _pattern(word)
+            if pattern is not None:
+                lanes = [key for (key,) in self.con.execute(_SUBJECT, (pattern,))]
+                states = sorted(state for state in State if word in state)
+                is_state = f"state IN ({_marks(states)}) OR" if states else ""
+                terms.append(_WORD.format(is_state))
+                keys = msgspec.json.encode(lanes).decode()
+                self._likes += [*states, keys, pattern, pattern, pattern]
+        self._has_words = " AND ".join(terms) or "1"
+
+    def among(self, ids: Sequence[str]) -> list[int]:
+        """Those of ``ids`` that are meant, in the order of acceptance."""
+        where, args = self._where(self.wanted)
+        chosen = "id IN (SELECT value FROM json_each(?))"
+        job = ("1", []) if self.job is None else ("job = ?", [self.job])
+        sql = f"SELECT n FROM message WHERE {chosen} AND {where} AND {job[0]} ORDER BY n"
+        given = msgspec.json.encode(ids).decode()
+        found = self.con.execute(sql, (given, *args, *job[1])).fetchall()
+        return [n for (n,) in found if not self._words or self._has(n)]
+
+    def page(self, after: int, limit: int, *, down: bool) -> tuple[list[int], int | None]:
+        """The next ``limit`` messages, and where to go on, None if nothing is left. It takes a
+        tenth of a second or little more, so there may be fewer, or none, and yet more to come."""
         until = time.monotonic() + _SECONDS
         end = self._end(down)
         after = min(after, end) if down else after
@@ -117,8 +147,8 @@ class Choice:
         while after > 0 if down else after < end:
             begun = time.monotonic()
             edge = after - stride if down else after + stride
-            for n in self._walk(after, edge, text, down=down):
-                if text and not self._has(n, text.casefold()):
+            for n in self._walk(after, edge, down=down):
+                if self._words and not self._has(n):
                     continue
                 if len(found) == limit:
                     return found, found[-1]
@@ -132,12 +162,11 @@ class Choice:
         has_more = after > 0 if down else after < end
         return found, after if has_more else None
 
-    def _walk(self, after: int, until: int, text: str, *, down: bool) -> Iterator[int]:
+    def _walk(self, after: int, until: int, *, down: bool) -> Iterator[int]:
         """The numbers of the messages beyond ``after``, up to ``until``; without most of those
-        that don't have the text."""
+        that don't have the words."""
         order = f"n {'<' if down else '>'} {after} AND n {'>=' if down else '<='} {until}"
         order += f" ORDER BY n {'DESC' if down else 'ASC'}"
-        self._like = _pattern(text) if text else None
         if self.job is not None:
             return self._by("message_job", "job = ?", order, self.wanted, self.job)
         keys = self._few_lanes()
@@ -173,10 +202,8 @@ class Choice:
             return
         where, args = self._where(wanted)
         hint = f"INDEXED BY {index}" if index else "NOT INDEXED"
-        if self._like is not None:
-            extra, more = f"{extra} AND {_LIKE}", (*more, *[self._like] * 3)
-        sql = f"SELECT n FROM message {hint} WHERE {where} AND {extra} AND {order}"
-        for (n,) in self.con.execute(sql, (*args, *more)):
+        sql = f"SELECT n FROM message {hint} WHERE {where} AND {extra} AND {self._has_words}"
+        for (n,) in self.con.execute(f"{sql} AND {order}", (*args, *more, *self._likes)):
             yield n
 
     def _few_lanes(self) -> list[int] | None:
@@ -189,10 +216,10 @@ class Choice:
         (last,) = self.con.execute("SELECT coalesce(max(n), 0) FROM message").fetchone()
         return int(last) + 1 if down else int(last)
 
-    def _has(self, n: int, text: str) -> bool:
-        sql = "SELECT id, reason, body FROM message m JOIN body b ON b.n = m.n WHERE m.n = ?"
-        id, reason, body = self.con.execute(sql, (n,)).fetchone()
-        return any(text in item.casefold() for item in (id, reason, *_body.decode(body).data))
+    def _has(self, n: int) -> bool:
+        *texts, body = self.con.execute(_TEXTS, (n,)).fetchone()
+        found = [item.casefold() for item in (*texts, *_body.decode(body).data)]
+        return all(any(word in item for item in found) for word in self._words)
 
 
 def _marks(values: Collection[str]) -> str:

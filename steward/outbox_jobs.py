@@ -19,6 +19,7 @@ SECONDS = 0.1
 MOST_NAMED = 100_000
 """Messages of a job that its groups name; the others are counted alone."""
 _JOBS = "SELECT n, job FROM job WHERE n < ? ORDER BY n DESC"
+_ACCEPTED = "SELECT accepted_at FROM message WHERE n >= ? ORDER BY n LIMIT 1"
 _FIRST = """
     SELECT accepted_at, kind, method, body FROM message m JOIN lane ON lane.key = m.lane
     JOIN body ON body.n = m.n
@@ -81,7 +82,8 @@ class Jobs:
     def jobs(
         self, *, limit: int = 100, cursor: str | None = None, text: str | None = None
     ) -> dict[str, Any]:
-        """A page of jobs, the newest first: ``jobs``, ``cursor`` (None: that was all).
+        """A page of jobs, the newest first: ``jobs``, ``cursor`` (None: that was all); ``newest``,
+        the highest number that there is, and ``reached``, when that at the cursor was accepted.
 
         ``text`` is looked for in the id of the job, and in method and data of its first message. A
         page ends early after a tenth of a second, or where the data are large. Raises UsageError
@@ -95,11 +97,21 @@ class Jobs:
             size += len(first[-1])
             is_enough = len(found) == limit or (found and size > MOST_AT_ONCE)
             if is_enough or time.monotonic() > until:
-                return {"jobs": found, "cursor": str(last)}
+                break
             last = n
             if text is None or _has(job, first, text.casefold()):
-                found.append(self._summary(job, first))
-        return {"jobs": found, "cursor": None}
+                found.append({"n": n, **self._summary(job, first)})
+        else:
+            return {"jobs": found, "cursor": None, "newest": self._newest(), "reached": None}
+        (wall,) = self.con.execute(_ACCEPTED, (last,)).fetchone() or (None,)
+        reached = rfc3339(wall)
+        return {
+            "jobs": found, "cursor": str(last), "newest": self._newest(), "reached": reached
+        }  # fmt: skip
+
+    def _newest(self) -> int:
+        (n,) = self.con.execute("SELECT coalesce(max(n), 0) FROM job").fetchone()
+        return int(n)
 
     def _from(self, before: int) -> Iterator[tuple[int, str]]:
         cursor = self.con.execute(_JOBS, (before,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -25,9 +25,15 @@ _ROW = """
 _SIZE = """
     SELECT length(body) + coalesce(length(outcome), 0)
     FROM body LEFT JOIN outcome USING (n) WHERE n = ?"""
+_REACHED = "SELECT accepted_at FROM message WHERE n >= ? ORDER BY n LIMIT 1"
+FIRST_CHARACTERS = 400
+"""Of a message's data, in a list that is asked to be brief."""
+_BRIEFLY = 4096
+"""Bytes that such a message takes up at most, or nearly so."""
 MOST_AT_ONCE = 8 * 1024 * 1024
 """Bytes of messages and results, as they are stored, in one answer; as text they can be five times
 as many, and have to fit a line of the control socket."""
+_OUTPUT = frozenset({"stdout", "stderr", "stdoutTail", "stderrTail"})
 _body = msgspec.json.Decoder(Body)
 
 
@@ -73,18 +79,22 @@ class History:
                 ended.append(id)
         return ended, unknown
 
-    def _page(self, numbers: Iterable[int], now: Now) -> list[dict[str, Any]]:
+    def _page(
+        self, numbers: Iterable[int], now: Now, *, brief: bool = False
+    ) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         size = 0
         for n in numbers:
             (more,) = self.con.execute(_SIZE, (n,)).fetchone()
-            size += more
+            size += min(more, _BRIEFLY) if brief else more
             if found and size > MOST_AT_ONCE:
                 break
-            found.append(self.message(n, now))
+            message = self.message(n, now)
+            found.append(_brief(message) if brief else message)
         return found
 
     def message(self, n: int, now: Now) -> dict[str, Any]:
+        """One message by its place in the order of acceptance."""
         row = self.con.execute(_ROW, (n,)).fetchone()
         n, id, state, confirmed, reason, attempts, parallel, timeout, retries, *more = row
         ttl, expires, clock, accepted, sent, delivered, running, ended, uid, job, *more = more
@@ -97,6 +107,7 @@ class History:
             next_try = max(clock, first_try) + attempts * timeout
             due = now.wall + max(0.0, next_try - now.steady)
         return {
+            "n": n,
             "id": id,
             "fromNode": self.identity.node,
             "toNode": node,
@@ -147,39 +158,80 @@ class History:
         nodes: Sequence[str] = (),
         methods: Sequence[str] = (),
         job: str | None = None,
-        text: str | None = None,
+        text: str | Sequence[str] | None = None,
+        ids: Sequence[str] | None = None,
+        brief: bool = False,
         problems: bool = False,
         all: bool = False,
         limit: int = 100,
         cursor: str | None = None,
         sort: str = "-accepted",
     ) -> dict[str, Any]:
-        """A page of messages: ``messages``, ``cursor`` (None: that was all), ``total``.
+        """A page of messages: ``messages``, ``cursor`` (None: that was all), ``total``; ``newest``,
+        the highest number that there is, and ``reached``, when that at the cursor was accepted.
 
         Newest first, or oldest first with ``sort="accepted"``. ``problems``: what did not end well.
-        The machinery's methods are left out unless ``all``, or named in ``methods``. ``text`` is
-        looked for in id, reason and data; such a search tells its ``total`` (else None) only if it
-        has seen everything. A page ends early, with a cursor to go on from, where its messages and
-        results are large, or those that are meant so rare that to find the next one takes more than
-        a tenth of a second. Raises UsageError for an unknown state, sort or cursor.
+        The machinery's methods are left out unless ``all``, or named in ``methods``. ``text`` (of
+        several, each) is looked for in id, node, method, state, reason and data; such a search
+        tells its ``total`` (else None) only if it has seen everything. ``ids``: only these; then
+        nothing is counted. ``brief``: without output, and with the first characters of data. A page
+        ends early, with a cursor to go on from, where its messages and results are large, or those
+        that are meant so rare that to find the next one takes more than a tenth of a second. Raises
+        UsageError for an unknown state, sort or cursor.
         """
         choice = Choice(self.shared, wanted(states, problems), nodes, methods, job, all)
+        if text:
+            choice.having([text] if isinstance(text, str) else text)
         after, down = position(cursor, sort), sort == "-accepted"
-        total = None if text else choice.total()
+        total = None if text or ids is not None else choice.total()
         numbers: list[int] = []
         last: int | None = None
-        if total != 0:
-            numbers, last = choice.page(after, text or "", limit, down=down)
-        if text and last is None and cursor is None:
+        if ids is not None:
+            meant = [n for n in choice.among(ids) if (n < after if down else n > after)]
+            meant = meant[::-1] if down else meant
+            numbers, last = meant[:limit], meant[limit - 1] if len(meant) > limit else None
+        elif total != 0:
+            numbers, last = choice.page(after, limit, down=down)
+        if text and ids is None and last is None and cursor is None:
             total = len(numbers)
-        found = self._page(numbers, now)
+        found = self._page(numbers, now, brief=brief)
         if len(found) < len(numbers):
             last = numbers[len(found) - 1]
         return {
             "messages": found,
             "cursor": None if last is None else str(last),
             "total": total,
+            "newest": self._newest(),
+            "reached": self._reached(last),
         }
+
+    def _newest(self) -> int:
+        (n,) = self.con.execute("SELECT coalesce(max(n), 0) FROM message").fetchone()
+        return int(n)
+
+    def _reached(self, n: int | None) -> str | None:
+        row = None if n is None else self.con.execute(_REACHED, (n,)).fetchone()
+        return None if row is None else rfc3339(row[0])
+
+
+def _brief(message: dict[str, Any]) -> dict[str, Any]:
+    """As much as a line of a list shows; ``dataCut``: there is more of the data."""
+    data: list[str] = []
+    room = FIRST_CHARACTERS
+    for word in message["data"]:
+        if room < len(word):
+            data.append(word[:room])
+            message["dataCut"] = True
+            break
+        data.append(word)
+        room -= len(word) + 1
+    message["data"] = data
+    result: Mapping[str, Any] | None = message["result"]
+    if result is not None:
+        message["result"] = {
+            k: v for k, v in result.items() if k.removesuffix("B64") not in _OUTPUT
+        }
+    return message
 
 
 def _result(outcome: bytes) -> dict[str, Any] | None:

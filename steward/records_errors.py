@@ -23,6 +23,10 @@ KEEP_ERRORS = 100_000
 _MOST_IDS = 100
 _SECONDS = 0.03
 _STRIDE = 5000
+_HAS = (
+    "instr(lower(text || ' ' || code || ' ' || hint || ' ' || node || ' ' || level || ' ' ||"
+    " coalesce(messages ->> 0, '')), ?)"
+)
 _ERROR = "SELECT n, node, level, code, text, hint, messages, count, first_at, last_at FROM error"
 
 
@@ -81,42 +85,53 @@ class ErrorRecords(JournalRecords):
         *,
         node: str | None = None,
         levels: Collection[str] = (),
-        text: str | None = None,
+        text: str | Sequence[str] | None = None,
         limit: int = 100,
         cursor: str | None = None,
         after: int = 0,
     ) -> dict[str, Any]:
-        """A page of errors, newest first: ``errors``, ``cursor`` (None: that was all).
+        """A page of errors, newest first: ``errors``, ``cursor`` (None: that was all); ``newest``,
+        the highest number that there is, and ``reached``, the time of the one at the cursor.
 
-        ``levels``: one of these; ``text`` is looked for in text, code and hint. ``after``: only
+        ``levels``: one of these; ``text`` (of several, each) is looked for in text, code, hint,
+        node, level and the first message's id. ``after``: only
         those with a higher number. A search for text stops after some hundredths of a second, with
         a cursor to go on from. Raises UsageError for a cursor that is none.
         """
         until = clock.monotonic() + _SECONDS
+        words = [text] if isinstance(text, str) else text or ()
         (first,) = self.con.execute("SELECT coalesce(min(n), 1) FROM error").fetchone()
         (last,) = self.con.execute("SELECT coalesce(max(n), 0) FROM error").fetchone()
         below, end = min(numbered(cursor), last + 1), max(first, after + 1)
         found: list[dict[str, Any]] = []
         while below > end:
             edge = max(end, below - _STRIDE)
-            for row in self._errors(edge, below, node, levels, text):
+            for row in self._errors(edge, below, node, levels, words):
                 if len(found) == limit:
-                    return {"errors": found, "cursor": str(found[-1]["n"])}
+                    return self._told(found, int(found[-1]["n"]), last)
                 found.append(_error(*row))
             below = edge
             if clock.monotonic() > until and below > end:
-                return {"errors": found, "cursor": str(below)}
-        return {"errors": found, "cursor": None}
+                return self._told(found, below, last)
+        return self._told(found, None, last)
+
+    def _told(self, found: list[dict[str, Any]], cursor: int | None, newest: int) -> dict[str, Any]:
+        sql = "SELECT last_at FROM error WHERE n >= ? ORDER BY n LIMIT 1"
+        row = None if cursor is None else self.con.execute(sql, (cursor,)).fetchone()
+        return {
+            "errors": found,
+            "cursor": None if cursor is None else str(cursor),
+            "newest": newest,
+            "reached": None if row is None else rfc3339(row[0]),
+        }
 
     def _errors(
-        self, begin: int, end: int, node: str | None, levels: Collection[str], text: str | None
+        self, begin: int, end: int, node: str | None, levels: Collection[str], words: Sequence[str]
     ) -> Iterator[tuple[Any, ...]]:
         """From ``begin`` up to before ``end``, the highest number first."""
         terms, args = ["n >= ?", "n < ?"], [begin, end]
-        wanted: list[tuple[str, Any]] = [("node = ?", node)]
-        if text is not None:
-            wanted.append(("instr(lower(text || ' ' || code || ' ' || hint), ?)", text.lower()))
-        chosen = [(term, value) for term, value in wanted if value is not None]
+        chosen: list[tuple[str, Any]] = [] if node is None else [("node = ?", node)]
+        chosen += [(_HAS, word.lower()) for word in words]
         # Each level by its own index: together they would have to be sorted.
         index = "error_node" if node is not None else "error_level" if levels else ""
         hint = f"INDEXED BY {index}" if index else "NOT INDEXED"

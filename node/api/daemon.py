@@ -19,7 +19,7 @@ from steward.store import Store
 class Errors(msgspec.Struct, forbid_unknown_fields=True):
     node: str | None = None
     level: str | list[str] | None = None
-    text: str | None = None
+    text: str | list[str] | None = None
     limit: int = 100
     cursor: str | None = None
     after: int = 0

@@ -38,7 +38,9 @@ class Query(msgspec.Struct, forbid_unknown_fields=True):
     node: list[str] = []
     method: list[str] = []
     job: str | None = None
-    text: str | None = None
+    text: str | list[str] | None = None
+    ids: list[str] | None = None
+    brief: bool = False
     problems: bool = False
     all: bool = False
     limit: int = 100
@@ -114,8 +116,8 @@ class MessageApi:
         return await self._store.read(
             lambda t: t.history.messages(
                 self._house.now(), states=q.state, nodes=q.node, methods=q.method, job=q.job,
-                text=q.text, problems=q.problems, all=q.all, limit=q.limit, cursor=q.cursor,
-                sort=q.sort,
+                text=q.text, ids=q.ids, brief=q.brief, problems=q.problems, all=q.all,
+                limit=q.limit, cursor=q.cursor, sort=q.sort,
             )
         )  # fmt: skip
 

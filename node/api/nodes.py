@@ -19,8 +19,10 @@ from steward.store import Store, Tables
 from steward.subjects import NodeName, node_name
 
 
-class Names(msgspec.Struct, forbid_unknown_fields=True):
+class Roster(msgspec.Struct, forbid_unknown_fields=True):
     names: list[str] | None = None
+    after: str = ""
+    limit: int | None = None
 
 
 class Nodes(msgspec.Struct, forbid_unknown_fields=True):
@@ -70,8 +72,23 @@ class NodeApi:
         return {**resolve(targets, known, groups), "groups": sorted(groups)}
 
     async def _nodes(self, params: dict[str, Any], _caller: Caller) -> object:
-        names = msgspec.convert(params, Names).names
-        return {"nodes": await self._store.read(lambda t: self._views.nodes(t, names))}
+        p = msgspec.convert(params, Roster)
+        if p.limit is None and not p.after:
+            found = await self._store.read(lambda t: self._views.nodes(t, p.names))
+            return {"nodes": found, "cursor": None}
+        if p.limit is not None and not 1 <= p.limit <= 10_000:
+            raise UsageError(f"limit is {p.limit}", "1 to 10,000")
+
+        def page(tables: Tables) -> dict[str, Any]:
+            names = [n for n in self._views.names(tables, p.names) if n > p.after]
+            first = names[: p.limit]
+            is_all = len(first) == len(names)
+            return {
+                "nodes": self._views.nodes(tables, first),
+                "cursor": None if is_all else first[-1],
+            }
+
+        return await self._store.read(page)
 
     async def _node(self, params: dict[str, Any], _caller: Caller) -> object:
         name = node_name(str(params.get("name")))

@@ -109,6 +109,7 @@ def test_a_message_as_json_has_all_its_fields(box: SqliteLedger) -> None:
     )
     put(box, sent)
     assert show(box, sent.id) == {
+        "n": 2,
         "id": sent.id,
         "fromNode": "central",
         "toNode": "ship1",

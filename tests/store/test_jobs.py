@@ -73,6 +73,7 @@ def test_a_job_knows_how_far_its_messages_are(box: SqliteLedger) -> None:
     result(box, first, SHIP)
     [job] = box.tables.jobs.jobs()["jobs"]
     assert job == {
+        "n": 1,
         "job": "j",
         "accepted": "1970-01-01T00:16:43.000Z",
         "ended": None,
