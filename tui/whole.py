@@ -1,5 +1,4 @@
-"""The whole output of one message, fetched from its node beside all else, and kept while it is
-looked at."""
+"""The whole output of one message: fetched from its node beside all else, kept while looked at."""
 
 from __future__ import annotations
 
