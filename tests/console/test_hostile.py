@@ -126,7 +126,7 @@ async def tour(words: list[str], size: tuple[int, int]) -> None:
         await until(pilot, lambda: board.nodes_read, "the roster")
         assert_tame(app)
         await pilot.press("2")
-        await until(pilot, lambda: board.messages.read, "the messages")
+        await until(pilot, lambda: app.screen.query_one(Table).rows, "the messages")
         assert_tame(app)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, MessagePage), "the message")
