@@ -109,7 +109,7 @@ class ErrorsPage(ListPage):
         return [
             (say(f"  Nothing here with: {LEVELS[self._level][0]}", Tone.STRONG),),
             EMPTY,
-            (say("  l shows the next level", Tone.MUTED),),
+            (say(f"  {self.key('errors.level')} shows the next level", Tone.MUTED),),
         ]
 
     def counted(self, rows: Sequence[ErrorRow]) -> str:
@@ -146,9 +146,9 @@ class ErrorsPage(ListPage):
             EMPTY,
             line(
                 say("  A command that ends badly is no error of the node's: see "),
-                say("2", Tone.ACCENT),
+                say(self.key("go.messages"), Tone.ACCENT),
                 say(" Messages, "),
-                say("z", Tone.ACCENT),
+                say(self.key("list.problems"), Tone.ACCENT),
                 say("."),
             ),
         ]
@@ -190,7 +190,8 @@ class ErrorsPage(ListPage):
         if row is not None and row.message_id:
             self.post_message(self.MessageChosen(row.message_id))
         elif row is not None:
-            self.tell("This error is about no message: n goes to its node")
+            key = self.key("open.origin")
+            self.tell(f"This error is about no message: {key} goes to its node")
 
     def do_open_origin(self) -> None:
         if (row := self.table.current) is not None:

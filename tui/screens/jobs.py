@@ -101,7 +101,11 @@ class JobsPage(ListPage):
             (say("  have done it; inside, nodes that answered alike stand together, and what"),),
             (say("  differs from most is shown."),),
             EMPTY,
-            line(say("  Press "), say("c", Tone.ACCENT), say(" to write to many, or type")),
+            line(
+                say("  Press "),
+                say(self.key("compose"), Tone.ACCENT),
+                say(" to write to many, or type"),
+            ),
             (say("      steward send 'ship*' -- uptime", Tone.ACCENT),),
         ]
 

@@ -108,9 +108,8 @@ class ListPage(Page):
         """The empty state under a filter."""
         how = [f"filter {self.filter.text}"] if self.filter else []
         how += ["only problems"] if self.problems else []
-        show = self.desk.keymap.first
-        keys = f"{show('back')} takes the filter away"
-        keys = keys if self.filter else f"{show('list.problems')} shows everything again"
+        keys = f"{self.key('list.problems')} shows everything again"
+        keys = f"{self.key('back')} takes the filter away" if self.filter else keys
         return [
             (say("  Nothing here with: " + ", ".join(how), Tone.STRONG),),
             EMPTY,

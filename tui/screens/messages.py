@@ -105,7 +105,11 @@ class MessagesPage(ListPage):
             (say("  Every message is listed here from the moment that it is accepted,"),),
             (say("  with its state, its attempts and its outcome."),),
             EMPTY,
-            line(say("  Press "), say("c", Tone.ACCENT), say(" to write the first, or type")),
+            line(
+                say("  Press "),
+                say(self.key("compose"), Tone.ACCENT),
+                say(" to write the first, or type"),
+            ),
             (say("      steward send ship1 -- uptime", Tone.ACCENT),),
         ]
 

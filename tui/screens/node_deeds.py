@@ -29,7 +29,8 @@ async def _hold(page: Page, chosen: Sequence[NodeRow], *, release: bool) -> None
         names = [row.name for row in chosen]
         await page.desk.link.call("release" if release else "hold", nodes=names)
         what = _those(chosen)
-        page.tell(f"{what}: released" if release else f"{what}: held until you press h again")
+        held = f"held until you press {page.key('node.hold')} again"
+        page.tell(f"{what}: {'released' if release else held}")
         page.desk.link.refresh()
 
 

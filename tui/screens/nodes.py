@@ -135,7 +135,7 @@ class NodesPage(ListPage):
             EMPTY,
             line(
                 say("  A message can be sent before: press "),
-                say("c", Tone.ACCENT),
+                say(self.key("compose"), Tone.ACCENT),
                 say(", and it waits for the node."),
             ),
         ]

@@ -227,6 +227,10 @@ class Page(Screen[None]):
         except StewardError as error:
             self.tell(f"{error.text}. {error.hint}" if error.hint else error.text, bad=True)
 
+    def key(self, id: str) -> str:
+        """The key of an action, as people write it; its name where it has none."""
+        return self.desk.keymap.first(id) or id
+
     def tell(self, text: str, *, bad: bool = False) -> None:
         """A toast. Its text is made safe and never read as markup."""
         toast(self.app, text, bad=bad)
