@@ -12,6 +12,9 @@ from tui.memory import Sent
 from tui.times import Clock, short
 
 MOST_ROWS = 8
+LEAST_ROWS = 4
+WIDEST = 110
+"""Cells over which an eye still follows a line."""
 TO = "to"
 
 
@@ -56,6 +59,18 @@ def lines(entries: Sequence[Entry], chosen: int, clock: Clock, cells: int) -> li
     return [_row(entry, number == chosen, clock, cells) for number, entry in reversed(shown)]
 
 
+def recent(sent: Sequence[Sent], clock: Clock, cells: int, rows: int) -> list[Line]:
+    """The newest in what room is left below the preview: so that one sees what ↑ would find."""
+    entries = found(sent, "", "")
+    if rows < LEAST_ROWS or not entries:
+        return []
+    head = line(say("── ", Tone.FAINT), say("Sent before", Tone.ACCENT), say("  ↑ ", Tone.ACCENT))
+    head = (*head, say("brings them back ", Tone.MUTED))
+    rest = say("─" * max(cells - width(head) - 1, 0), Tone.FAINT)
+    shown = entries[: rows - 2]
+    return [EMPTY, (*head, rest), *(_row(entry, False, clock, cells) for entry in shown)]
+
+
 def note(entries: Sequence[Entry], chosen: int) -> Line:
     """Where one is in it, and the keys."""
     if not entries:
@@ -72,6 +87,7 @@ def note(entries: Sequence[Entry], chosen: int) -> Line:
 
 
 def _row(entry: Entry, chosen: bool, clock: Clock, cells: int) -> Line:
+    cells = min(cells, WIDEST)
     mark = say("▌ " if chosen else "  ", Tone.ACCENT)
     age = say(f"{short(clock.now() - entry.at):>5}", Tone.FAINT)
     whom: Line = EMPTY

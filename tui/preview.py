@@ -16,6 +16,7 @@ from tui.rows import Resolved
 from tui.stakes import Deed, Stake, is_production, stake
 
 LABEL = 10
+MOST_OFFERED = 24
 MOST_LINES = 4
 """Lines for a long command; that there is more of it is said."""
 
@@ -35,6 +36,22 @@ class Known:
 def recipients(resolved: Resolved) -> list[str]:
     """Every name once: the known nodes, and those never seen."""
     return list(dict.fromkeys([*resolved.nodes, *resolved.unseen]))
+
+
+def offered(words: Sequence[str], cells: int) -> Line:
+    """What the word being typed could become: the first with its key, then as many as fit."""
+    first = line(say("→", Tone.ACCENT), say(f" {words[0]}", Tone.MUTED))
+    if len(words) == 1:
+        return first
+    others = [say(f"  {word}", Tone.FAINT) for word in words[1:MOST_OFFERED]]
+    while others:
+        left = len(words) - 1 - len(others)
+        more = say(f"  and {left:,} more", Tone.FAINT) if left else say("")
+        whole = line(*first, say("   or", Tone.MUTED), *others, more)
+        if width(whole) <= cells:
+            return whole
+        others.pop()
+    return first
 
 
 def matched(draft: Draft, known: Known, cells: int) -> Line:
@@ -65,18 +82,22 @@ def lines(draft: Draft, known: Known, cells: int, rows: int) -> list[Line]:
     """The preview for a pane of ``rows`` lines: all that matters first, and of the nodes as many as
     there is room for; if some are left out, all of them once more below."""
     inner = max(cells - LABEL, 20)
-    head = [_heading("What will happen", cells), *_when(draft, known, inner)]
-    rest = _rest(draft, known, inner)
     names = recipients(known.resolved) if known.resolved is not None else []
-    listed = fates.listed(names, known.nodes, inner)
-    shown = [_under(one) for one in listed]
-    if len(head) + len(shown) + len(rest) <= rows:
-        return [*head, *shown, *rest]
-    room = max(rows - len(head) - len(rest), 2)
+    listed = [_under(one) for one in fates.listed(names, known.nodes, inner)]
+    head, when = [_heading("What will happen", cells)], _when(draft, known, inner)
+    what, then = _what(draft, known, inner), _then(draft, known, inner)
+    parts = [head, [*when, *listed], what, then]
+    size = sum(map(len, parts))
+    if size <= rows:
+        gap = [EMPTY] if size + len(parts) - 1 <= rows else []
+        return [one for part in parts if part for one in (*gap, *part)][len(gap) :]
+    room = max(rows - size + len(listed), 2)
     some, left = fates.some(names, known.nodes, inner, room)
+    if not left:
+        return [*head, *when, *listed, *what, *then]
     more = say(f"… and {left:,} more: all of them below, pgdn", Tone.WARN)
-    out = [*head, *map(_under, some), _under((more,)), *rest, EMPTY]
-    return [*out, _heading(f"All {len(names):,} nodes", cells), *shown]
+    out = [*head, *when, *map(_under, some), _under((more,)), *what, *then, EMPTY]
+    return [*out, _heading(f"All {len(names):,} nodes", cells), *listed]
 
 
 def _heading(words: str, cells: int) -> Line:
@@ -88,14 +109,14 @@ def _under(value: Line) -> Line:
     return (say(" " * LABEL), *value)
 
 
-def _item(label: str, value: Line, cells: int) -> list[Line]:
+def _item(label: str, value: Line, cells: int, tone: Tone = Tone.MUTED) -> list[Line]:
     folded = wrapped(value, cells)
     if len(folded) > MOST_LINES:
         left = sum(len(span.text) for one in folded[MOST_LINES - 1 :] for span in one)
         more: Line = (say(f"… and {left:,} more characters", Tone.WARN),)
         folded = [*folded[: MOST_LINES - 1], more]
     heads = [f"{label:<{LABEL}}"] + [" " * LABEL] * (len(folded) - 1)
-    return [(say(head, Tone.MUTED), *rest) for head, rest in zip(heads, folded, strict=True)]
+    return [(say(head, tone), *rest) for head, rest in zip(heads, folded, strict=True)]
 
 
 def _when(draft: Draft, known: Known, cells: int) -> list[Line]:
@@ -114,12 +135,11 @@ def _when(draft: Draft, known: Known, cells: int) -> list[Line]:
     return out
 
 
-def _rest(draft: Draft, known: Known, cells: int) -> list[Line]:
-    """The message, warnings, the equivalent command line, and what enter does."""
+def _what(draft: Draft, known: Known, cells: int) -> list[Line]:
+    """The message, and warnings; or what it lacks."""
     try:
         arguments = drafts.data(draft)
         set_options = drafts.options(draft)
-        command = drafts.command_line(draft, known.where)
     except InvalidMessage as error:
         hint = f": {error.hint}" if error.hint else ""
         tone = Tone.BAD if draft.text else Tone.MUTED
@@ -132,10 +152,22 @@ def _rest(draft: Draft, known: Known, cells: int) -> list[Line]:
         out += _item("options", (say(shown),), cells)
     for warning in _warnings(draft, known):
         out += _item("note", (say(warning, Tone.WARN),), cells)
+    return out
+
+
+def _then(draft: Draft, known: Known, cells: int) -> list[Line]:
+    """The equivalent command line, and what enter does."""
+    try:
+        command = drafts.command_line(draft, known.where)
+        drafts.options(draft)
+    except InvalidMessage:
+        return []
+    out: list[Line] = []
     if draft.targets:
         out += _item("the same", (say(command, Tone.ACCENT),), cells)
     if known.resolved is not None and recipients(known.resolved) and not known.resolved.nothing:
-        out += _item("enter", _what_enter_does(known.resolved, known.nodes), cells)
+        does = _what_enter_does(known.resolved, known.nodes)
+        out += _item("enter", does, cells, Tone.ACCENT)
     return out
 
 

@@ -110,7 +110,7 @@ async def test_a_name_is_completed_with_tab_or_right_and_never_by_mistake() -> N
     async with console(daemon) as pilot:
         await pilot.press("3")
         await types(pilot, "s")
-        await sees(pilot, "→ ship1   or ship10  ship12")
+        await sees(pilot, "→ ship1   or  ship10  ship12")
         await pilot.press("tab")
         assert value(pilot, "to") == "ship1"
         await sees(pilot, "1 of 4 matches")

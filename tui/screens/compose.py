@@ -9,7 +9,6 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.containers import Container, Vertical
-from textual.suggester import Suggester
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
@@ -19,35 +18,23 @@ from steward.text import safe
 from tui import actions, completion, draft, history, preview
 from tui.desk import Desk
 from tui.draft import Draft
-from tui.ink import EMPTY, Line, Tone, joined, line, say
+from tui.ink import EMPTY, Line, Tone, line, say
 from tui.preview import Known
 from tui.screens import sending
 from tui.screens.page import Page
 from tui.screens.whom import Whom
 from tui.wants import Wants
-from tui.widgets.field import Choice, Entry, Field, entry
+from tui.widgets.field import Choice, Entry, Field, Offers, entry
 from tui.widgets.inked import Block
 from tui.widgets.lines import Lines
 from tui.widgets.recall import Recall
 
 MARGINS = 4
+MOST_RECENT = 14
+"""Lines for what was sent before, if there is room."""
 REST = 2.0
 """Seconds without a keystroke until the draft is written down."""
 TYPED = ("to", "text", "timeout", "retries", "ttl", "method_timeout")
-MOST_OFFERED = 8
-
-
-class Offers(Suggester):
-    """The first of what the word being typed after To could become."""
-
-    def __init__(self, page: ComposePage) -> None:
-        super().__init__(use_cache=False, case_sensitive=True)
-        self._page = page
-
-    async def get_suggestion(self, value: str) -> str | None:
-        """Textual's: the whole field as it would be."""
-        words = self._page.offered(value)
-        return completion.completed(value, words[0]) if words else None
 
 
 class ComposePage(Page):
@@ -69,7 +56,7 @@ class ComposePage(Page):
         now = self.desk.draft
         with Vertical(id="form"):
             yield Recall("to")
-            yield Field("To", entry("to", "", now.to, Offers(self)))
+            yield Field("To", entry("to", "", now.to, Offers(self.offered)))
             yield Block("to-note")
             yield Field("Method", Choice(list(draft.METHODS), "method"))
             yield Recall("text")
@@ -172,7 +159,11 @@ class ComposePage(Page):
         for name, note in notes.items():
             self.query_one(f"#{name}-note", Block).show([note])
         pane = self.query_one("#preview", Lines)
-        pane.show(preview.lines(self.desk.draft, known, cells, pane.size.height))
+        shown = preview.lines(self.desk.draft, known, cells, pane.size.height)
+        if recall is None:
+            room = min(pane.size.height - len(shown), MOST_RECENT)
+            shown += history.recent(self.desk.memory.sent, self.desk.clock, cells, room)
+        pane.show(shown)
         left = len(pane.lines) - pane.size.height - pane.scroll_offset.y
         more = line(say(f"▾ {left:,} more: ", Tone.WARN), say("pgdn", Tone.ACCENT))
         self.query_one("#more", Block).show([more if left > 0 else EMPTY])
@@ -181,11 +172,7 @@ class ComposePage(Page):
         words = self.offered(self.desk.draft.to)
         if not words or not self.query_one("#to").has_focus:
             return preview.matched(self.desk.draft, known, cells)
-        first = line(say("→", Tone.ACCENT), say(f" {words[0]}", Tone.MUTED))
-        others = "  ".join(words[1:MOST_OFFERED])
-        if len(words) > MOST_OFFERED:
-            others += f"  and {len(words) - MOST_OFFERED:,} more"
-        return joined([first, (say(others, Tone.FAINT),) if others else EMPTY], "   or ")
+        return preview.offered(words, cells)
 
     @property
     def recall(self) -> Recall | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import events as textual_events
@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from steward.text import safe
+from tui import completion
 from tui.ink import Tone, fit, line, say
 from tui.widgets.inked import Block, Inked
 
@@ -113,6 +114,19 @@ class Entry(Input):
         super()._on_paste(textual_events.Paste(one_line(event.text)))
         event.prevent_default()
         event.stop()
+
+
+class Offers(Suggester):
+    """Suggests the first of the words that the last one could become."""
+
+    def __init__(self, words: Callable[[str], Sequence[str]]) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._words = words
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """Textual's: the whole field as it would be."""
+        words = self._words(value)
+        return completion.completed(value, words[0]) if words else None
 
 
 def one_line(text: str) -> str:
