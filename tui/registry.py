@@ -1,5 +1,4 @@
-"""The one registry of what the operator can do, as a table: keys, footer, help, palette and the
-command line are made from it.
+"""The table of all that the operator can do: keys, footer, help, palette and command line.
 
 An action's handler is the method ``do_<id with underscores>`` of the screen or widget that its
 ``where`` names; where the action ``takes`` something, it has an argument that may be left out.
