@@ -73,7 +73,10 @@ def summed_up(names: Sequence[str], nodes: Nodes) -> Line:
     if len(names) == 1:
         (only,) = found
         name = names[0]
-        return line(say(name, Tone.STRONG), say(" is "), say(only.then, only.tone))
+        glyph, tone = _glyph(nodes.get(name))
+        return line(
+            say(f"{glyph} ", tone), say(name, Tone.STRONG), say(" is "), say(only.then, only.tone)
+        )
     out: list[Span] = [say(f"{len(names):,} nodes", Tone.STRONG)]
     now = len(found.get(Fate.NOW, ()))
     tried = sum(len(found.get(one, ())) for one in (Fate.STALE, Fate.UNHEARD))
@@ -125,12 +128,16 @@ def _items(names: Sequence[str], nodes: Nodes) -> list[Line]:
     ]
 
 
+def _glyph(row: NodeRow | None) -> tuple[str, Tone]:
+    if row is None or row.never_seen:
+        return "?", Tone.WARN
+    if row.held:
+        return looks.HELD, Tone.WARN
+    return looks.NODE_LOOKS.get(row.state, ("?", Tone.WARN))
+
+
 def _item(name: str, row: NodeRow | None) -> Line:
-    glyph, tone = looks.NODE_LOOKS.get(row.state if row else "", ("?", Tone.WARN))
-    if not is_seen(row):
-        glyph, tone = "?", Tone.WARN
-    elif row is not None and row.held:
-        glyph, tone = looks.HELD, Tone.WARN
+    glyph, tone = _glyph(row)
     notes: list[str] = []
     if row is not None and fate(row) is Fate.OFFLINE:
         notes.append("offline")
