@@ -54,8 +54,9 @@ async def send(page: Page, given: Draft, deed: Deed = Deed.SEND) -> bool:
         page.tell(f"Refused: {first.get('text')}. {first.get('hint', '')}{others}", bad=True)
     if not accepted:
         return False
-    for warning in dict.fromkeys(one["warning"] for one in accepted if one.get("warning")):
-        page.tell(warning)
+    if warnings := [one["warning"] for one in accepted if one.get("warning")]:
+        more = f" (and {len(warnings) - 1:,} warnings more)" if len(warnings) > 1 else ""
+        page.tell(warnings[0] + more)
     desk.memory.add(given, desk.clock.now())
     page.attempt(partial(keep, desk), "memory")
     desk.link.refresh()
