@@ -1,5 +1,4 @@
-"""Keeps up with whom the field To means: asks the daemon when the hand rests, and again when the
-roster has changed."""
+"""Keeps up with whom the field To means: asks when the hand rests, and when the roster grows."""
 
 from __future__ import annotations
 
