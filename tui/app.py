@@ -11,6 +11,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import SystemCommand
 from textual.binding import BindingType
+from textual.events import Event, Key
 from textual.screen import Screen
 from textual.worker import Worker
 
@@ -36,6 +37,7 @@ from tui.settings import Settings
 from tui.theme import DARK, NAMES, THEMES, fitting
 from tui.times import Clock
 from tui.toast import toast
+from tui.typeahead import TypeAhead
 from tui.wants import Connect
 
 PLACES: dict[str, type[Page]] = {
@@ -82,6 +84,7 @@ class Console(Everywhere):
             self.desk.memory = Memory(folder / memory.FILE)
         self.desk.where = where
         self._drawing, self._drawn = False, 0.0
+        self._typed = TypeAhead(self)
         for theme in THEMES:
             self.register_theme(theme)
         self._settings = settings or Settings()
@@ -107,6 +110,12 @@ class Console(Everywhere):
         for caution in self._settings.cautions:
             toast(self, caution, bad=True)
 
+    async def on_event(self, event: Event) -> None:
+        """Textual's: whatever comes from outside."""
+        if isinstance(event, Key) and not event.is_forwarded and self._typed.holds(event):
+            return
+        await super().on_event(event)
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Textual's: none but ours."""
         return ()
@@ -118,7 +127,9 @@ class Console(Everywhere):
         self.desk.board.fold(event)
         if self.desk.board.declined != before:
             toast(self, self.desk.board.declined, bad=True)
-        if event.draws and not self._drawing:
+        if event.draws and event.urgent:
+            self.draw()
+        elif event.draws and not self._drawing:
             self._drawing = True
             self.set_timer(max(0.001, self._drawn + GAP - time.monotonic()), self.draw)
 
@@ -142,19 +153,26 @@ class Console(Everywhere):
             self.desk.cursors[event.place] = event.cursor
         self.go(event.place)
 
-    def on_page_message_chosen(self, event: Page.MessageChosen) -> None:
+    async def on_page_message_chosen(self, event: Page.MessageChosen) -> None:
         """A screen asked for a message's view."""
-        tab = self.screen.tab if isinstance(self.screen, Page) else ""
+        tab = await self._below()
         page = MessagePage(self.desk, event.id, tab, output=event.output)
         if isinstance(self.screen, MessagePage):
             self.switch_screen(page)
         else:
             self.push_screen(page)
 
-    def on_page_job_chosen(self, event: Page.JobChosen) -> None:
+    async def on_page_job_chosen(self, event: Page.JobChosen) -> None:
         """A screen asked for a job's view."""
-        tab = self.screen.tab if isinstance(self.screen, Page) else ""
+        tab = await self._below()
         self.push_screen(JobPage(self.desk, event.job, tab))
+
+    async def _below(self) -> str:
+        """The tab of the screen to come back to. What was sent is no longer being composed: back
+        means the screen before."""
+        if self.current_mode == ComposePage.place:
+            await self.switch_mode(self._came_from)
+        return self.screen.tab if isinstance(self.screen, Page) else ""
 
     def on_page_line_wanted(self, event: Page.LineWanted) -> None:
         """A screen asked for the command line."""

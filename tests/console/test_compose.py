@@ -326,7 +326,7 @@ async def test_a_draft_outlives_its_screen_and_the_console(tmp_path: Path) -> No
         await composed(pilot, "ship2", "uptime")
         await pilot.press("enter")
         await followed(pilot)
-        await pilot.press("escape")
+        await pilot.press("3")
         await types(pilot, "half a com")
         await pilot.press("escape", "3")
         await sees(pilot, "half a com")
