@@ -7,6 +7,9 @@ import re
 FONTS = '"Fira Code", "DejaVu Sans Mono", Menlo, Consolas, monospace'
 CELL = 12.2
 """Units of a cell's width in the picture."""
+FONT_SIZE = "20.27px"
+"""At which a character of DejaVu Sans Mono is a cell wide: not every program fits texts to their
+length."""
 _ELSEWHERE = re.compile(r"@font-face\s*\{[^}]*\}\s*|<!--.*?-->\s*", re.DOTALL)
 _FONT = re.compile(r"font-family: Fira Code(, monospace)?")
 _TEXT = re.compile(
@@ -19,6 +22,7 @@ def portable(svg: str) -> str:
     """Without the fonts that it would fetch and the page that it would name, and with no text that
     begins or ends with a space: some programs leave these out, and stretch the rest."""
     svg = _FONT.sub(f"font-family: {FONTS}", _ELSEWHERE.sub("", svg))
+    svg = svg.replace("font-size: 20px", f"font-size: {FONT_SIZE}")
     return _TEXT.sub(_trimmed, svg)
 
 

@@ -1,77 +1,98 @@
-"""Remakes the pictures in ``screenshots/`` from a real run:
-``python -m tests.console.pictures``."""
+"""Remakes the pictures in ``screenshots/`` from a real run: ``python -m tests.console.pictures``.
+
+A day at sea (the demo's world) is played until there is something to see; then a console goes
+through all screens on it, and what the daemon answers is kept beside the pictures. They are drawn
+from that, and a test draws them again: a screen that has changed, and its picture has not, fails.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import sys
+import socket
 import tempfile
+import time
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
+from node.fleet import fleet
+from node.traffic import Traffic
 from node.world import World, world
+from tests.console.recording import Recorder, Recording
+from tests.console.still import screen, take
+from tui.app import Console
 
 HERE = Path(__file__).parents[2] / "screenshots"
-SHIPS = ("ship1", "ship2", "ship3", "ship4")
-SIZE = "132x22"
-PICTURES = {"messages.svg": "2", "nodes.svg": "down down down"}
-"""Which file shows what is on the screen after which keys."""
-STORY: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("ship1", {"data": ["uname", "-sr"]}),
-    ("ship2", {"data": ["uname", "-sr"]}),
-    ("ship1", {"data": ["bash", "-c", "ls -l ../"]}),
-    ("ship2", {"data": ["sh", "-c", "echo out; echo err >&2; exit 3"]}),
-    ("ship4", {"data": ["sleep", "600"], "methodTimeout": 0.5}),
-    ("ship4", {"data": ["no-such-program"]}),
-    ("central", {"data": ["refuelled\n"], "commandOrEvent": "EventACK", "method": "TextLogging"}),
-    ("ship9", {"data": ["true"], "timeout": 0.5, "retries": 3}),
-    ("ship3", {"data": ["df", "-h", "/"], "timeout": 300, "retries": 5}),
-    ("ship3", {"data": ["systemctl", "restart", "ais"], "ttl": "2h"}),
-    ("ship1", {"data": ["sh", "-c", "tar czf engine.tgz engine.log; sleep 45"]}),
-    ("ship1", {"data": ["hostname"]}),
-)
+RUN = HERE / "run.json"
+SHIPS = 24
 
 
-async def settled(here: World, messages: int) -> None:
-    """Until all that can end has ended, and the rest is on its way."""
-    wanted = {"queued": 2, "sent": 0, "delivered": 1, "running": 1}
-    async with asyncio.timeout(60):
-        while True:
-            status = await here.ask("status")
-            total = (await here.ask("messages"))["total"]
-            offline = status["nodes"].get("offline", 0)
-            if status["queue"] == wanted and total == messages and offline:
-                return
-            await asyncio.sleep(0.2)
+class Picture(NamedTuple):
+    """What is on a screen of this size after these steps (keys, or ``'text`` to type)."""
+
+    size: tuple[int, int]
+    steps: tuple[str, ...]
 
 
-async def play(here: World) -> None:
-    """One ship goes away; then everything that a day brings."""
-    await here.nodes["ship3"].stop()
-    for name, more in STORY:
-        fields = {"commandOrEvent": "CommandACK", "method": "ShellCommand"} | more
-        answer = await here.ask("submit", messages=[{"toNode": name, **fields}])
-        assert answer["accepted"], answer
-        await asyncio.sleep(0.3)
-    await settled(here, len(STORY))
+PICTURES = {
+    "console": Picture((150, 36), ("2",)),
+    "nodes": Picture((150, 36), ("down", "down", "down")),
+    "messages": Picture((150, 36), ("2", "z")),
+    "message": Picture((150, 36), ("2", "slash", "'engine", "enter", "enter")),
+    "compose": Picture((120, 30), ("c", "'ship1*", "enter", "'systemctl restart ais-server")),
+    "errors": Picture((150, 30), ("4",)),
+    "jobs": Picture((150, 30), ("5",)),
+    "job": Picture((150, 36), ("5", "enter")),
+    "health": Picture((150, 36), ("6",)),
+    "help": Picture((120, 40), ("2", "question_mark")),
+    "palette": Picture((120, 30), ("ctrl+p", "'hol")),
+    "small": Picture((80, 24), ("2",)),
+}
 
 
-async def picture(state_dir: Path, name: str, keys: str) -> None:
-    """As an operator takes it."""
-    arguments = ["--state-dir", str(state_dir), "--picture", str(HERE / name)]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "steward.cli", "console", *arguments, "--size", SIZE, "--keys", keys
-    )
-    assert await process.wait() == 0, name
+async def draw(recording: Recording, picture: Picture) -> str:
+    """The picture as SVG, from what was recorded."""
+    app = Console(recording.connect, clock=recording.clock, socket="/var/lib/steward/steward.sock")
+    return await screen(app, picture.size, picture.steps)
+
+
+async def record(state_dir: Path) -> Recording:
+    """Go through all screens on a real daemon."""
+    recording = Recording()
+    for picture in PICTURES.values():
+        app = Console(Recorder(state_dir, recording).connect, socket="")
+        async with app.run_test(size=picture.size) as pilot:
+            await pilot.pause(2.0)
+            for step in picture.steps:
+                await take(pilot, step)
+                await pilot.pause(0.7)
+            await pilot.pause(1.0)
+    recording.wall = time.time()
+    return recording
+
+
+async def day(here: World, stack: AsyncExitStack, seconds: float) -> None:
+    """Let traffic pass."""
+    numbers = range(1, SHIPS + 1)
+    ships = await stack.enter_async_context(fleet(here.folder, here.broker.address, numbers))
+    traffic = asyncio.create_task(Traffic(here, ships, seed=7).run())
+    stack.callback(traffic.cancel)
+    await asyncio.sleep(seconds)
 
 
 async def main() -> None:
-    """A world, its story, its pictures."""
-    with tempfile.TemporaryDirectory(prefix="steward-pictures-") as folder:
-        async with world(Path(folder), SHIPS) as here:
-            await play(here)
-            for name, keys in PICTURES.items():
-                await picture(Path(folder) / "central", name, keys)
+    """A world, its day, its pictures."""
+    with tempfile.TemporaryDirectory(prefix="steward-pictures-") as name:
+        folder = Path(name)
+        async with AsyncExitStack() as stack:
+            here = await stack.enter_async_context(world(folder, ()))
+            await day(here, stack, 90.0)
+            recording = await record(folder / "central")
+            hidden = {name: "/var/lib/steward", socket.gethostname(): "station"}
+            recording.write(RUN, hidden)
+    kept = Recording.read(RUN)
+    for name, picture in PICTURES.items():
+        (HERE / f"{name}.svg").write_text(await draw(kept, picture))
 
 
 if __name__ == "__main__":
