@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from tui import events
+from tui.held import Page
 from tui.live import Live
-from tui.rows import ErrorRow, Health, Job, MessageRow, NodeRow, Status
+from tui.rows import ErrorRow, Health, Job, MessageRow, NodeRow, Status, briefly
 
-T = TypeVar("T")
-MOST_ROWS = 5000
 MOST_SAMPLES = 64
-
-
-@dataclass(frozen=True)
-class Page(Generic[T]):
-    """The rows held of a query, newest first; ``cursor`` leads to older ones, None: no more."""
-
-    query: object = None
-    rows: tuple[T, ...] = ()
-    cursor: str | None = None
-    total: int | None = 0
-    read: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,23 +59,11 @@ class Board:
             case events.StatusRead():
                 self.status = event.status
             case events.NodesRead():
-                fresh = {row.name: row for row in event.nodes}
-                if event.asked is None:
-                    self.nodes, self.nodes_read = fresh, True
-                else:
-                    gone = event.asked - fresh.keys()
-                    self.nodes = self.nodes | fresh
-                    for name in gone & self.nodes.keys():
-                        del self.nodes[name]
+                self._take_nodes(event)
             case events.NodeOpened():
                 self.opened = Opened(event.node, event.processes, event.messages, event.told)
             case events.MessagesRead():
-                self.messages = _merged(
-                    self.messages,
-                    Page(event.query, event.rows, event.cursor, event.total, True),
-                    event.first,
-                    lambda row: row.id,
-                )
+                self.messages = self.messages.joined(event.query, event.part)
             case events.MessageRead():
                 self.message = event.row
                 self._replace(event.row)
@@ -97,12 +72,7 @@ class Board:
                     self.live = Live(event.output.id)
                 self.live = self.live.after(event.output)
             case events.JobsRead():
-                self.jobs = _merged(
-                    self.jobs,
-                    Page(event.query, event.rows, event.cursor, len(event.rows), True),
-                    event.first,
-                    lambda row: row.job,
-                )
+                self.jobs = self.jobs.joined(event.query, event.part)
             case events.JobRead():
                 held = self.samples if self.job and self.job.job == event.job.job else {}
                 self.job, self.samples = event.job, _kept(held, event.samples)
@@ -111,17 +81,23 @@ class Board:
             case events.HealthRead():
                 self.health = event.health
             case events.ErrorsRead():
-                self.errors = _merged(
-                    self.errors,
-                    Page(event.query, event.rows, event.cursor, len(event.rows), True),
-                    event.first,
-                    lambda row: row.n,
-                )
+                self.errors = self.errors.joined(event.query, event.part)
+
+    def _take_nodes(self, event: events.NodesRead) -> None:
+        fresh = {row.name: row for row in event.nodes}
+        if event.asked is None:
+            last, self.nodes_read = event.upto, self.nodes_read or event.upto is None
+            gone = {n for n in self.nodes if n > event.after and (last is None or n <= last)}
+        else:
+            gone = set(event.asked)
+        held = {name: row for name, row in self.nodes.items() if name not in gone or name in fresh}
+        self.nodes = held | fresh
 
     def _replace(self, fresh: MessageRow) -> None:
         held = self.messages
-        rows = tuple(fresh if row.id == fresh.id else row for row in held.rows)
-        self.messages = Page(held.query, rows, held.cursor, held.total, held.read)
+        if any(row.id == fresh.id for row in held.rows):
+            rows = tuple(briefly(fresh) if row.id == fresh.id else row for row in held.rows)
+            self.messages = replace(held, rows=rows)
 
 
 def _kept(
@@ -130,25 +106,3 @@ def _kept(
     """The fresh ones, and of those held the latest: each may be 64 KiB of output."""
     both = {id: row for id, row in held.items() if id not in fresh} | dict(fresh)
     return dict(list(both.items())[-MOST_SAMPLES:])
-
-
-def _merged(held: Page[T], page: Page[T], first: bool, key: Callable[[T], object]) -> Page[T]:
-    """A first page goes before the older rows held, if they join up; a next page goes behind.
-
-    Above ``MOST_ROWS`` the older ones are let go: their page comes again when somebody scrolls.
-    """
-    if held.query != page.query:
-        return page if first else held
-    if not first:
-        known = {key(row) for row in held.rows}
-        older = tuple(row for row in page.rows if key(row) not in known)
-        return Page(page.query, held.rows + older, page.cursor, page.total, True)
-    if page.cursor is None or not page.rows:
-        return page
-    last = key(page.rows[-1])
-    place = next((i for i, row in enumerate(held.rows) if key(row) == last), None)
-    if place is None or place + 1 == len(held.rows) or len(held.rows) > MOST_ROWS:
-        return page
-    fresh = {key(row) for row in page.rows}
-    older = tuple(row for row in held.rows[place + 1 :] if key(row) not in fresh)
-    return Page(page.query, page.rows + older, held.cursor, page.total, True)

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 
 from textual.message import Message as Event
 
+from tui.held import Part
 from tui.rows import ErrorRow, Health, Job, MessageRow, NodeRow, Output, Status
 
 
 class Heard(Event):
     """Anything that the link tells. One handler of the application takes them all. ``draws``
-    False: more comes with it at once, so that drawing can wait for that."""
+    False: more comes with it at once, so that drawing can wait for that. ``urgent``: somebody has
+    just asked for it."""
 
     draws = True
+    urgent = False
 
 
 class Connected(Heard):
@@ -45,11 +48,19 @@ class StatusRead(Heard):
 
 
 class NodesRead(Heard):
-    """Nodes were read: those ``asked`` for by name, of which some may be gone, or all (None)."""
+    """Nodes were read: those ``asked`` for by name, of which some may be gone; or (None) all whose
+    names are after ``after``, up to ``upto`` (None: to the end)."""
 
-    def __init__(self, nodes: tuple[NodeRow, ...], asked: frozenset[str] | None) -> None:
+    def __init__(
+        self,
+        nodes: tuple[NodeRow, ...],
+        asked: frozenset[str] | None,
+        after: str = "",
+        upto: str | None = None,
+    ) -> None:
         super().__init__()
         self.nodes, self.asked = nodes, asked
+        self.after, self.upto = after, upto
 
 
 class NodeOpened(Heard):
@@ -68,21 +79,11 @@ class NodeOpened(Heard):
 
 
 class MessagesRead(Heard):
-    """A page was read: the first of ``query`` (``first``), or the one after those held.
-    ``total`` None: a search that has not seen everything."""
+    """A part of the messages that a query means was read."""
 
-    def __init__(
-        self,
-        query: object,
-        rows: tuple[MessageRow, ...],
-        *,
-        cursor: str | None,
-        total: int | None,
-        first: bool,
-    ) -> None:
+    def __init__(self, query: object, part: Part[MessageRow]) -> None:
         super().__init__()
-        self.query, self.rows, self.cursor = query, rows, cursor
-        self.total, self.first = total, first
+        self.query, self.part = query, part
 
 
 class MessageRead(Heard):
@@ -94,23 +95,19 @@ class MessageRead(Heard):
 
 
 class ErrorsRead(Heard):
-    """A page of the error log was read."""
+    """A part of the error log was read."""
 
-    def __init__(
-        self, query: object, rows: tuple[ErrorRow, ...], *, cursor: str | None, first: bool
-    ) -> None:
+    def __init__(self, query: object, part: Part[ErrorRow]) -> None:
         super().__init__()
-        self.query, self.rows, self.cursor, self.first = query, rows, cursor, first
+        self.query, self.part = query, part
 
 
 class JobsRead(Heard):
-    """A page of the jobs was read."""
+    """A part of the jobs was read."""
 
-    def __init__(
-        self, query: object, rows: tuple[Job, ...], *, cursor: str | None, first: bool
-    ) -> None:
+    def __init__(self, query: object, part: Part[Job]) -> None:
         super().__init__()
-        self.query, self.rows, self.cursor, self.first = query, rows, cursor, first
+        self.query, self.part = query, part
 
 
 class JobRead(Heard):

@@ -5,21 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from itertools import islice
 from typing import Any
 
 from steward.errors import NoDaemon, StewardError
 from tui import events, reading, rows
+from tui.pace import MESSAGES, Pace
 from tui.wants import Client, Connect, Note, Query, Wants
 
 TOPICS = ["messages", "nodes", "errors", "status"]
-MIN_GAP = 0.25
-"""Seconds between two rounds of reading: at most four repaints a second."""
-REST = 4
-"""A round of reading is followed by this many times its length of rest, so that a huge roster
-costs at most a fifth of a core."""
 STATUS_EVERY = 1.0
 AGE_EVERY = 30.0
+NODES = 500
+"""Nodes that are read at a time when they have changed."""
 RETRY = (0.25, 2.0)
 """Seconds until the first and between the later attempts to reach a daemon that is gone."""
 
@@ -32,9 +31,10 @@ class Link:
         self._tell = tell
         self._client: Client | None = None
         self._wants = Wants()
-        self._stale: set[str] = set()
+        self._pace = Pace()
+        self._follows = False
         self._changed_nodes: set[str] = set()
-        self._has_roster = False
+        self._roster: str | None = ""
         self._ageing: set[str] = set()
         self._aged = time.monotonic()
         self._wake = asyncio.Event()
@@ -62,8 +62,9 @@ class Link:
         self._client = client
         self._tell(events.Connected())
         self._tell(events.StatusRead(status))
-        self._has_roster = False
-        self._stale.update((*self._wants.topics(), *(["follow"] if self._wants.follow else [])))
+        self._roster = ""
+        self._follows = self._wants.follow is None
+        self._pace.anew(*self._wants.topics())
         async with asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(self._keep_fresh(client), name="console-refresh")
             tasks.create_task(self._listen(client, reading), name="console-listen")
@@ -78,37 +79,48 @@ class Link:
         if note.method == "output":
             self._tell(events.OutputCame(rows.read(rows.Output, changed)))
             return
-        self._stale.add("status")
-        if changed.get("messages", []) != []:
-            self._stale.update(("messages", "message", "jobs"))
-            if self._wants.concerns_job(changed["messages"]):
-                self._stale.add("job")
+        self._pace.again("status")
+        ids = changed.get("messages", [])
+        if ids != []:
+            self._note_messages(ids)
         if names := changed.get("nodes"):
             self._changed_nodes.update(names)
-            self._stale.update(("nodes", "node"))
+            self._pace.again("nodes")
+            if self._wants.node in names:
+                self._pace.again("node")
         if changed.get("errors"):
-            self._stale.add("errors")
+            self._pace.again("errors")
         self._wake.set()
+
+    def _note_messages(self, ids: Collection[str] | None) -> None:
+        if self._wants.messages is not None:
+            self._pace.messages(ids)
+        if ids is None or self._wants.message in ids:
+            self._pace.itself("message")
+        else:
+            self._pace.beside("message")
+        self._pace.again("jobs")
+        if self._wants.concerns_job(ids):
+            self._pace.again("job")
 
     def want(self, wants: Wants) -> None:
         """From now on keep this fresh, and read at once what wasn't wanted before."""
         before, self._wants = self._wants, wants
         if before.follow != wants.follow:
-            self._stale.add("follow")
-        for topic in wants.topics():
-            if getattr(before, topic) != getattr(wants, topic):
-                self._stale.add(topic)
-        if self._stale:
-            self._wake.set()
+            self._follows = False
+        for part in wants.topics():
+            if getattr(before, part) != getattr(wants, part):
+                self._pace.anew(part)
+        self._wake.set()
 
     def refresh(self) -> None:
         """Read what is wanted again, now; of nodes the daemon tells which have changed."""
-        self._stale.update({"status", *self._wants.topics()} - {"nodes"})
+        self._pace.anew(*({"status", *self._wants.topics()} - {"nodes"}))
         self._wake.set()
 
-    def again(self, topic: str) -> None:
+    def again(self, part: str) -> None:
         """Read one part again, if it is wanted."""
-        self._stale.add(topic)
+        self._pace.again(part)
         self._wake.set()
 
     async def call(self, method: str, /, **params: Any) -> Any:
@@ -121,52 +133,91 @@ class Link:
             raise NoDaemon(f"the daemon went away: {error}", "ask again when it is back") from error
 
     async def _keep_fresh(self, client: Client) -> None:
+        tick = 0.0
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STATUS_EVERY):
-                    await self._wake.wait()
-            self._wake.clear()
-            began = time.monotonic()
-            self._age(began)
-            stale, self._stale = self._stale | {"status", "health"}, set()
-            for topic in (*self._wants.topics(), "status"):
-                if topic in stale:
-                    await self._read(client, topic)
-            if "follow" in stale:
+            now = time.monotonic()
+            self._age(now)
+            if now >= tick:
+                tick = now + STATUS_EVERY
+                self._pace.again("status", "health")
+            wanted = (*self._wants.topics(), "status")
+            if not self._follows:
                 await self._follow(client)
-            await asyncio.sleep(max(MIN_GAP, REST * (time.monotonic() - began)))
+            elif ready := self._pace.ready(wanted, now):
+                await self._round(client, ready)
+            else:
+                self._wake.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(min(self._pace.wait(wanted, now), tick - now)):
+                        await self._wake.wait()
 
     def _age(self, now: float) -> None:
         """A node's errors leave the last hour without anything happening."""
         if self._ageing and now - self._aged >= AGE_EVERY:
             self._aged = now
             self._changed_nodes |= self._ageing
-            self._stale.add("nodes")
+            self._pace.again("nodes")
 
-    async def _read(self, client: Client, topic: str) -> None:
-        names: frozenset[str] = frozenset()
-        if topic == "nodes":
-            names = frozenset(self._changed_nodes if self._has_roster else ())
-            self._changed_nodes.clear()
+    async def _round(self, client: Client, parts: Sequence[str]) -> None:
+        """Read these, as far as they are still wanted; what came is drawn together."""
+        last: events.Heard | None = None
         try:
-            event = await reading.READERS[topic](client, self._wants, names)
-            if isinstance(event, events.NodesRead):
-                self._has_roster = True
-                self._ageing -= event.asked or self._ageing
-                self._ageing |= {row.name for row in event.nodes if row.errors_last_hour}
+            for part in parts:
+                if part == "status" or part in self._wants.topics():
+                    event = await self._read(client, part)
+                    if last is not None and event is not None:
+                        event.urgent |= last.urgent
+                        last.draws = False
+                        self._tell(last)
+                    last = event or last
+        finally:
+            if last is not None:
+                self._tell(last)
+
+    async def _read(self, client: Client, part: str) -> events.Heard | None:
+        began, rests = time.monotonic(), True
+        urgent = self._pace.take(part)
+        event: events.Heard | None
+        try:
+            if part == "nodes":
+                event = await self._read_nodes(client)
+            else:
+                changed = self._pace.changed(began) if part == MESSAGES else None
+                if part == MESSAGES and changed is None:
+                    self._pace.again("sight")
+                event = await reading.READERS[part](client, self._wants, changed)
+            rests = part != "nodes" or self._roster is None
             if event is not None:
-                event.draws = topic == "status"  # which is read last
-                self._tell(event)
+                event.urgent = urgent
+            return event
         except NoDaemon:
             raise
         except StewardError as error:
-            self._tell(events.Declined(topic, error.text, error.hint))
+            return events.Declined(part, error.text, error.hint)
         except (KeyError, TypeError) as error:
             hint = "console and daemon are of different versions: restart both"
-            self._tell(events.Declined(topic, f"the answer has no {error}", hint))
+            return events.Declined(part, f"the answer has no {error}", hint)
+        finally:
+            self._pace.done(part, began, time.monotonic(), rests=rests)
+
+    async def _read_nodes(self, client: Client) -> events.Heard:
+        """A page of the roster until it is whole; then what changes in it."""
+        if self._roster is not None:
+            event = await reading.roster_page(client, self._roster)
+            self._roster = event.upto
+        else:
+            names = frozenset(islice(self._changed_nodes, NODES))
+            self._changed_nodes -= names
+            event = await reading.nodes_of(client, names)
+        if self._roster is not None or self._changed_nodes:
+            self._pace.again("nodes")
+        self._ageing -= event.asked or {row.name for row in event.nodes}
+        self._ageing |= {row.name for row in event.nodes if row.errors_last_hour}
+        return event
 
     async def _follow(self, client: Client) -> None:
         """Let the output wanted come, or stop. Best effort: the result has it all."""
+        self._follows = True
         with contextlib.suppress(StewardError):
             await client.call("follow", id=self._wants.follow)
 

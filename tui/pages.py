@@ -1,15 +1,15 @@
-"""Every row of a query from the daemon, page by page, as the daemon tells it: for an export."""
+"""Rows in full from the daemon, page by page: every one of a query, for an export; or some."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import msgspec
 
 from tui import rows
 from tui.link import Link
-from tui.rows import R
+from tui.rows import MessageRow, R
 from tui.wants import Query
 
 PAGE = 500
@@ -32,6 +32,21 @@ async def kept(
         cursor = answer.get("cursor")
         if not cursor:
             return
+
+
+async def whole(link: Link, chosen: Sequence[MessageRow]) -> list[MessageRow]:
+    """The messages with all of their data, without those that are forgotten by now. Raises
+    StewardError."""
+    found = {row.id: row for row in chosen if not row.data_cut}
+    lacking = [row.id for row in chosen if row.data_cut]
+    for at in range(0, len(lacking), PAGE):
+        asked: dict[str, Any] = {"ids": lacking[at : at + PAGE], "all": True, "limit": PAGE}
+        cursor: str | None = ""
+        while cursor is not None:
+            answer = await link.call("messages", **asked, **({"cursor": cursor} if cursor else {}))
+            found |= {m["id"]: rows.read(MessageRow, m) for m in answer["messages"]}
+            cursor = answer["cursor"]
+    return [found[row.id] for row in chosen if row.id in found]
 
 
 def json_line(row: object) -> bytes:

@@ -4,38 +4,53 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from steward.errors import UnknownId
 from tui import events, rows
+from tui.held import Part
 from tui.wants import Client, Query, Wants
 
 PAGE = 200
+NODES = 1000
+"""Nodes in a page of the roster: so many are on the screen before the others are read."""
 LAST = 12
 """Messages of one node that its pane shows."""
 TOLD: Mapping[str, Any] = {"method": ["ListProcesses"], "state": ["succeeded"]}
 """Where another node has told of its processes."""
 
-Reader = Callable[[Client, Wants, frozenset[str]], Awaitable[events.Heard | None]]
-"""(who to ask, what is wanted, the nodes that changed: none means all)."""
+Changed = frozenset[str] | None
+"""Messages that have changed; None: any may have."""
+Reader = Callable[[Client, Wants, Changed], Awaitable[events.Heard | None]]
+"""(who to ask, what is wanted, what has changed) -> what came."""
 
 
-async def status(client: Client, _wants: Wants, _changed: frozenset[str]) -> events.Heard:
+async def status(client: Client, _wants: Wants, _changed: Changed) -> events.Heard:
     return events.StatusRead(rows.read(rows.Status, await client.call("status")))
 
 
-async def nodes(client: Client, _wants: Wants, changed: frozenset[str]) -> events.Heard:
-    answer = await client.call("nodes", names=sorted(changed) if changed else None)
-    found = tuple(rows.read(rows.NodeRow, one) for one in answer["nodes"])
-    return events.NodesRead(found, changed or None)
+async def nodes_of(client: Client, names: frozenset[str]) -> events.NodesRead:
+    """These nodes; of those that are no longer known nothing is told."""
+    return events.NodesRead(_nodes(await client.call("nodes", names=sorted(names))), names)
 
 
-async def node(client: Client, wants: Wants, _changed: frozenset[str]) -> events.Heard | None:
+async def roster_page(client: Client, after: str) -> events.NodesRead:
+    """The nodes whose names come after this one, as many as a page has."""
+    answer = await client.call("nodes", limit=NODES, **({"after": after} if after else {}))
+    return events.NodesRead(_nodes(answer), None, after, answer["cursor"])
+
+
+def _nodes(answer: Any) -> tuple[rows.NodeRow, ...]:
+    return tuple(rows.read(rows.NodeRow, one) for one in answer["nodes"])
+
+
+async def node(client: Client, wants: Wants, _changed: Changed) -> events.Heard | None:
     try:
         found = await client.call("node", name=wants.node)
     except UnknownId:
         return None  # forgotten: the roster says so
-    last = await client.call("messages", node=[wants.node], limit=LAST)
+    last = await client.call("messages", node=[wants.node], limit=LAST, brief=True)
     processes, told = found.get("processes"), None
     if not isinstance(processes, list):
         told = await client.call("messages", node=[wants.node], **TOLD, limit=1)
@@ -47,24 +62,41 @@ async def node(client: Client, wants: Wants, _changed: frozenset[str]) -> events
     )
 
 
-async def message(client: Client, wants: Wants, _changed: frozenset[str]) -> events.Heard:
+async def message(client: Client, wants: Wants, _changed: Changed) -> events.Heard:
     answer = await client.call("message", id=wants.message)
     return events.MessageRead(rows.read(rows.MessageRow, answer))
 
 
-async def messages(client: Client, wants: Wants, _changed: frozenset[str]) -> events.Heard | None:
-    return None if wants.messages is None else await messages_page(client, wants.messages)
+async def messages(client: Client, wants: Wants, changed: Changed) -> events.Heard | None:
+    if wants.messages is None:
+        return None
+    if changed is None:
+        return await messages_page(client, wants.messages)
+    return await _messages_of(client, wants.messages, changed)
 
 
-async def errors(client: Client, wants: Wants, _changed: frozenset[str]) -> events.Heard | None:
+async def sight(client: Client, wants: Wants, _changed: Changed) -> events.Heard | None:
+    if wants.messages is None:
+        return None
+    return await _messages_of(client, wants.messages, frozenset(wants.sight))
+
+
+async def _messages_of(client: Client, query: Query, ids: frozenset[str]) -> events.Heard:
+    """What has become of these."""
+    asked: dict[str, Any] = {"ids": sorted(ids), "brief": True, "limit": len(ids) or 1}
+    answer = await client.call("messages", **query.call(), **asked)
+    return events.MessagesRead(query, _part(rows.MessageRow, answer, "messages", ids=ids))
+
+
+async def errors(client: Client, wants: Wants, _changed: Changed) -> events.Heard | None:
     return None if wants.errors is None else await errors_page(client, wants.errors)
 
 
-async def jobs(client: Client, wants: Wants, _changed: frozenset[str]) -> events.Heard | None:
+async def jobs(client: Client, wants: Wants, _changed: Changed) -> events.Heard | None:
     return None if wants.jobs is None else await jobs_page(client, wants.jobs)
 
 
-async def job(client: Client, wants: Wants, _changed: frozenset[str]) -> events.Heard:
+async def job(client: Client, wants: Wants, _changed: Changed) -> events.Heard:
     """The job, and in full one message of each of its largest groups, to compare outputs; those
     that are known and cannot change are not read again."""
     found = rows.read(rows.Job, await client.call("job", job=wants.job))
@@ -73,7 +105,7 @@ async def job(client: Client, wants: Wants, _changed: frozenset[str]) -> events.
     return events.JobRead(found, await _in_full(client, fresh))
 
 
-async def samples(client: Client, wants: Wants, _changed: frozenset[str]) -> events.Heard:
+async def samples(client: Client, wants: Wants, _changed: Changed) -> events.Heard:
     return events.SamplesRead(await _in_full(client, wants.samples))
 
 
@@ -85,16 +117,16 @@ async def _in_full(client: Client, ids: Iterable[str]) -> dict[str, rows.Message
     return found
 
 
-async def health(client: Client, _wants: Wants, _changed: frozenset[str]) -> events.Heard:
+async def health(client: Client, _wants: Wants, _changed: Changed) -> events.Heard:
     return events.HealthRead(rows.read(rows.Health, await client.call("health")))
 
 
 READERS: Mapping[str, Reader] = {
     "status": status,
-    "nodes": nodes,
     "node": node,
     "message": message,
     "messages": messages,
+    "sight": sight,
     "errors": errors,
     "jobs": jobs,
     "job": job,
@@ -104,23 +136,20 @@ READERS: Mapping[str, Reader] = {
 
 
 async def messages_page(client: Client, query: Query, cursor: str | None = None) -> events.Heard:
-    answer = await _page(client, "messages", query, cursor)
-    found = tuple(rows.read(rows.MessageRow, one) for one in answer["messages"])
-    return events.MessagesRead(
-        query, found, cursor=answer.get("cursor"), total=answer.get("total"), first=cursor is None
-    )
+    answer = await _page(client, "messages", query, cursor, brief=True)
+    part = _part(rows.MessageRow, answer, "messages", cursor)
+    rising = query.call().get("sort") == "accepted"
+    return events.MessagesRead(query, replace(part, rising=rising))
 
 
 async def errors_page(client: Client, query: Query, cursor: str | None = None) -> events.Heard:
     answer = await _page(client, "errors", query, cursor)
-    found = tuple(rows.read(rows.ErrorRow, one) for one in answer["errors"])
-    return events.ErrorsRead(query, found, cursor=answer.get("cursor"), first=cursor is None)
+    return events.ErrorsRead(query, _part(rows.ErrorRow, answer, "errors", cursor))
 
 
 async def jobs_page(client: Client, query: Query, cursor: str | None = None) -> events.Heard:
     answer = await _page(client, "jobs", query, cursor)
-    found = tuple(rows.read(rows.Job, one) for one in answer["jobs"])
-    return events.JobsRead(query, found, cursor=answer.get("cursor"), first=cursor is None)
+    return events.JobsRead(query, _part(rows.Job, answer, "jobs", cursor))
 
 
 PAGES: Mapping[str, Callable[[Client, Query, str | None], Awaitable[events.Heard]]] = {
@@ -130,6 +159,18 @@ PAGES: Mapping[str, Callable[[Client, Query, str | None], Awaitable[events.Heard
 }
 
 
-async def _page(client: Client, method: str, query: Query, cursor: str | None) -> Any:
-    params = query.call() | ({"cursor": cursor} if cursor else {})
+async def _page(client: Client, method: str, query: Query, cursor: str | None, **more: Any) -> Any:
+    params = query.call() | more | ({"cursor": cursor} if cursor else {})
     return await client.call(method, limit=PAGE, **params)
+
+
+def _part(
+    kind: type[rows.R],
+    answer: Any,
+    name: str,
+    after: str | None = None,
+    ids: frozenset[str] | None = None,
+) -> Part[Any]:
+    found = tuple(rows.read(kind, one) for one in answer[name])
+    told = {key: answer.get(key) for key in ("cursor", "total", "reached")}
+    return Part(found, **told, newest=answer["newest"], after=after, ids=ids)

@@ -67,11 +67,13 @@ class MessageRow(Row, frozen=True, kw_only=True, rename="camel"):
     """A message as its sender sees it (DESIGN.md sections 3 and 6)."""
 
     id: str
+    n: int = 0
     to_node: str = ""
     from_node: str = ""
     method: str = ""
     command_or_event: str = ""
     data: list[str] = []
+    data_cut: bool = False
     timeout: float | None = None
     retries: int = 0
     ttl: float | None = None
@@ -183,6 +185,7 @@ class Job(Row, frozen=True, kw_only=True, rename="camel"):
     """Messages sent together; ``groups`` only where one job was asked for."""
 
     job: str
+    n: int = 0
     accepted: str | None = None
     ended: str | None = None
     method: str = ""
@@ -239,6 +242,7 @@ class Resolved(Row, frozen=True, kw_only=True, rename="camel"):
     nothing: list[str] = []
 
 
+OUTPUTS = frozenset({"stdout", "stderr", "stdoutTail", "stderrTail"})
 R = TypeVar("R", bound=Row)
 
 
@@ -251,6 +255,14 @@ def read(kind: type[R], raw: object) -> R:
             f"the daemon's answer cannot be read: {error}",
             "console and daemon are of different versions: restart both",
         ) from None
+
+
+def briefly(row: MessageRow) -> MessageRow:
+    """A message as a list holds it: without output."""
+    if row.result is None:
+        return row
+    facts = {k: v for k, v in row.result.items() if k.removesuffix("B64") not in OUTPUTS}
+    return msgspec.structs.replace(row, result=facts)
 
 
 def output(result: Mapping[str, Any] | None, stream: str) -> bytes:

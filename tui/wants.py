@@ -60,6 +60,8 @@ class Wants:
     nodes: bool = True
     node: str | None = None
     messages: Query | None = None
+    sight: tuple[str, ...] = ()
+    """Messages on the screen that can still change, and are older than the newest page."""
     message: str | None = None
     errors: Query | None = None
     jobs: Query | None = None

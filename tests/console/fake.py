@@ -13,7 +13,7 @@ from typing import Any
 
 from steward.errors import InvalidMessage, NoDaemon, StewardError, UnknownId
 from steward.message import OPEN
-from tests.console import jobs
+from tests.console import jobs, lists
 from tui.times import Clock
 
 NOON = datetime(2026, 3, 14, 12, 0, 0, tzinfo=UTC).timestamp()
@@ -44,6 +44,8 @@ class FakeDaemon:
     health: dict[str, Any] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     groups: dict[str, list[str]] = field(default_factory=dict)
+    looks: int | None = None
+    """How many messages or errors one answer looks through; None: all."""
     alive: bool = True
     now: float = NOON
     _notes: asyncio.Queue[FakeNote | None] = field(default_factory=asyncio.Queue)
@@ -127,9 +129,14 @@ class FakeDaemon:
     def on_watch(self, topics: list[str]) -> dict[str, Any]:
         return {"watching": topics}
 
-    def on_nodes(self, names: list[str] | None = None) -> dict[str, Any]:
-        found = self.nodes if names is None else set(names) & self.nodes.keys()
-        return {"nodes": [self.nodes[name] for name in found]}
+    def on_nodes(
+        self, names: list[str] | None = None, limit: int | None = None, after: str = ""
+    ) -> dict[str, Any]:
+        known = self.nodes if names is None else set(names) & self.nodes.keys()
+        later = sorted(name for name in known if name > after)
+        page = later[:limit]
+        more = None if len(page) == len(later) else page[-1]
+        return {"nodes": [self.nodes[name] for name in page], "cursor": more}
 
     def on_follow(self, id: str | None = None) -> dict[str, Any]:
         return {"following": id}
@@ -148,33 +155,8 @@ class FakeDaemon:
         ]
         return self.nodes[name] | {"processes": own if name == "central" else None}
 
-    def on_messages(self, limit: int = 100, cursor: str | None = None, **kept: Any) -> Any:
-        oldest_first = kept.pop("sort", "-accepted") == "accepted"
-        found = [m for m in self.messages if self._wanted(m, **kept)]
-        found = found[::-1] if oldest_first else found
-        at = int(cursor or 0)
-        page = found[at : at + limit]
-        more = str(at + limit) if at + limit < len(found) else None
-        return {"messages": page, "cursor": more, "total": len(found)}
-
-    def _wanted(
-        self,
-        message: dict[str, Any],
-        state: list[str] | None = None,
-        node: list[str] | None = None,
-        method: list[str] | None = None,
-        job: str = "",
-        text: str = "",
-        problems: bool = False,
-    ) -> bool:
-        return (
-            (not state or message["state"] in state)
-            and (not node or message["toNode"] in node)
-            and (not method or message["method"] in method)
-            and (not job or message.get("job") == job)
-            and (not text or text in str(message).lower())
-            and (not problems or message["state"] in ("failed", "expired", "undelivered"))
-        )
+    def on_messages(self, **asked: Any) -> dict[str, Any]:
+        return lists.messages(self.messages, self.looks, **asked)
 
     def on_message(self, id: str) -> dict[str, Any]:
         for message in self.messages:
@@ -182,17 +164,14 @@ class FakeDaemon:
                 return message
         raise UnknownId(f"no message {id}", "see steward messages ls")
 
-    def on_jobs(self, limit: int = 100, cursor: str | None = None, text: str = "") -> Any:
-        return jobs.listed(self.messages, limit, cursor, text)
+    def on_jobs(self, **asked: Any) -> Any:
+        return jobs.listed(self.messages, **asked)
 
     def on_job(self, job: str) -> dict[str, Any]:
         return jobs.shown(self.messages, job)
 
-    def on_errors(self, limit: int = 100, cursor: str | None = None, **kept: Any) -> Any:
-        found = [e for e in self.errors if kept.get("node") in (None, e["node"])]
-        at = int(cursor or 0)
-        more = str(at + limit) if at + limit < len(found) else None
-        return {"errors": found[at : at + limit], "cursor": more}
+    def on_errors(self, **asked: Any) -> dict[str, Any]:
+        return lists.errors(self.errors, self.looks, **asked)
 
     def on_resolve(self, targets: list[str]) -> dict[str, Any]:
         nodes: list[str] = []

@@ -8,22 +8,25 @@ from typing import Any
 
 from steward.errors import UnknownId
 from steward.message import OPEN
+from tests.console import lists
 
 FACTS = ("exitCode", "signal", "stdoutSha256", "stderrSha256", "stdoutSize", "stderrSize")
 
 
 def listed(
-    messages: Sequence[dict[str, Any]], limit: int, cursor: str | None, text: str
+    messages: Sequence[dict[str, Any]], limit: int = 100, cursor: str | None = None, text: str = ""
 ) -> dict[str, Any]:
     """The answer to ``jobs``."""
     parts: dict[str, list[dict[str, Any]]] = {}
-    for message in messages:
+    first: dict[str, int] = {}
+    for n, message in lists.numbered(messages):
         if message.get("job"):
             parts.setdefault(message["job"], []).append(message)
-    found = [told for job, some in parts.items() if text in str(told := summary(job, some)).lower()]
-    at = int(cursor or 0)
-    more = str(at + limit) if at + limit < len(found) else None
-    return {"jobs": found[at : at + limit], "cursor": more}
+            first[message["job"]] = n
+    newest = sorted(first.items(), key=lambda one: -one[1])
+    told = [(n, {"n": n, **summary(job, parts[job])}) for job, n in newest]
+    found = [(n, job) for n, job in told if text in str(job).lower()]
+    return lists.page("jobs", found, limit, cursor, newest=max(first.values(), default=0))
 
 
 def summary(job: str, messages: Sequence[dict[str, Any]]) -> dict[str, Any]:

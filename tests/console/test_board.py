@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tests.console.world import message, node
 from tui import events, rows
-from tui.board import MOST_ROWS, Board
+from tui.board import Board
+from tui.held import Part
 from tui.wants import Query
-
-
-def messages(*numbers: int) -> tuple[rows.MessageRow, ...]:
-    return tuple(
-        rows.read(rows.MessageRow, message(n, "ship1", "succeeded", ["uptime"])) for n in numbers
-    )
-
-
-def page(board: Board, *numbers: int, cursor: str | None, first: bool = True, **more: Any) -> None:
-    query = more.get("query", Query())
-    board.fold(events.MessagesRead(query, messages(*numbers), cursor=cursor, total=99, first=first))
-
-
-def held(board: Board) -> list[int]:
-    return [int(row.id.split("-")[-1], 16) for row in board.messages.rows]
 
 
 def test_changed_nodes_replace_their_rows_and_a_complete_roster_drops_the_rest() -> None:
@@ -39,52 +23,28 @@ def test_changed_nodes_replace_their_rows_and_a_complete_roster_drops_the_rest()
     assert list(board.nodes) == ["ship1"]
 
 
-def test_a_next_page_goes_behind_and_brings_nothing_twice() -> None:
-    board = Board()
-    page(board, 1, 2, 3, cursor="3")
-    page(board, 3, 4, 5, cursor="5", first=False)
-    assert held(board) == [1, 2, 3, 4, 5]
-    assert board.messages.cursor == "5"
-
-
-def test_a_first_page_read_again_keeps_the_older_rows_and_their_cursor() -> None:
-    board = Board()
-    page(board, 2, 3, 4, cursor="4")
-    page(board, 5, 6, cursor="6", first=False)
-    page(board, 0, 1, 2, cursor="2")
-    assert held(board) == [0, 1, 2, 3, 4, 5, 6]
-    assert board.messages.cursor == "6"
-
-
-def test_a_first_page_that_does_not_join_up_stands_alone() -> None:
-    board = Board()
-    page(board, 100, 101, cursor="101")
-    page(board, 0, 1, cursor="1")
-    assert held(board) == [0, 1]
-    assert board.messages.cursor == "1"
-
-
-def test_another_query_starts_anew_and_a_late_page_of_the_old_one_is_dropped() -> None:
-    board = Board()
-    page(board, 1, 2, cursor="2")
-    page(board, 7, cursor=None, query=Query.of(text="x"))
-    page(board, 3, 4, cursor="4", first=False)
-    assert held(board) == [7]
-
-
-def test_it_lets_old_pages_go_instead_of_growing_for_ever() -> None:
-    board = Board()
-    page(board, *range(MOST_ROWS + 200), cursor="z")
-    page(board, *range(200), cursor="200")
-    assert len(board.messages.rows) == 200
-
-
 def test_an_opened_message_is_brought_up_to_date_in_the_list_too() -> None:
     board = Board()
-    page(board, 1, 2, cursor=None)
-    fresh = rows.read(rows.MessageRow, message(2, "ship1", "running", ["uptime"]))
+    one, other = (rows.read(rows.MessageRow, message(n, "ship1", "queued", ["x"])) for n in (1, 2))
+    board.fold(events.MessagesRead(Query(), Part((one, other))))
+    fresh = rows.read(rows.MessageRow, message(2, "ship1", "succeeded", ["x"]))
     board.fold(events.MessageRead(fresh))
-    assert [row.state for row in board.messages.rows] == ["succeeded", "running"]
+    assert [row.state for row in board.messages.rows] == ["queued", "succeeded"]
+    assert fresh.result
+    assert "stdout" in fresh.result
+    assert "stdout" not in (board.messages.rows[1].result or {})
+
+
+def test_the_roster_comes_in_pages_each_in_the_place_of_those_it_names() -> None:
+    board = Board()
+    a, b, c, d = (rows.read(rows.NodeRow, node(name)) for name in "abcd")
+    board.fold(events.NodesRead((a, b), None, "", "b"))
+    assert (list(board.nodes), board.nodes_read) == (["a", "b"], False)
+    board.fold(events.NodesRead((c, d), None, "b", None))
+    assert (list(board.nodes), board.nodes_read) == (["a", "b", "c", "d"], True)
+    board.fold(events.NodesRead((b,), None, "", "b"))
+    board.fold(events.NodesRead((), None, "c", None))
+    assert sorted(board.nodes) == ["b", "c"]
 
 
 def test_the_daemon_counts_as_lost_since_the_first_failure() -> None:

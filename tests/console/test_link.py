@@ -15,7 +15,8 @@ from tests.console.fake import FakeDaemon, Refusing
 from tests.console.world import fleet
 from tui import events
 from tui.board import Board
-from tui.link import MIN_GAP, Link
+from tui.link import Link
+from tui.pace import MIN_GAP
 from tui.wants import Query, Wants
 
 

@@ -12,9 +12,11 @@ from textual.widget import Widget
 
 from tui import actions, draft, equivalents, pages, render
 from tui.desk import Desk
+from tui.filters import Filter
+from tui.held import Page
 from tui.ink import EMPTY, Line, Tone, joined, line, say
 from tui.rows import ErrorRow
-from tui.screens.listing import ListPage
+from tui.screens.paged import PagedPage
 from tui.screens.taking import Parts
 from tui.wants import Query, Wants
 from tui.widgets.inked import Block
@@ -36,7 +38,7 @@ LEVELS: tuple[tuple[str, frozenset[str] | None], ...] = (
 )
 
 
-class ErrorsPage(ListPage):
+class ErrorsPage(PagedPage):
     """The log, newest first. While it is paused the rows stand still and new ones are counted."""
 
     place = "errors"
@@ -47,8 +49,6 @@ class ErrorsPage(ListPage):
         super().__init__(desk)
         self._level = 0
         self._paused_at: int | None = None
-        self._made: tuple[object, ...] = ()
-        self._rows: Sequence[ErrorRow] = ()
 
     def make_table(self) -> Table:
         """Newest first."""
@@ -74,28 +74,30 @@ class ErrorsPage(ListPage):
     def asked(self) -> Query:
         """What the daemon can look up; the rest of the filter is done here."""
         node = self.filter.exact("node", self.desk.board.nodes)
-        text = self.filter.words[0] if self.filter.words else ""
-        return Query.of(node=node[0] if len(node) == 1 else "", text=text)
+        levels = sorted(LEVELS[self._level][1] or ())
+        name = node[0] if len(node) == 1 else ""
+        return Query.of(node=name, level=levels, text=list(self.filter.words))
 
     def wants(self) -> Wants:
         """The first page."""
         return Wants(errors=self.asked())
 
-    def shown(self) -> Sequence[ErrorRow]:
-        """What the page holds and filter, level and pause keep."""
-        page = self.desk.board.errors
-        made = (page, self.filter, self._level, self._paused_at)
-        if made != self._made:
-            self._made, self._rows = made, [row for row in page.rows if self._keeps(row)]
-        return self._rows
+    def held(self) -> Page[ErrorRow]:
+        """The errors on the board."""
+        return self.desk.board.errors
 
-    def _keeps(self, row: ErrorRow) -> bool:
+    def kept_by(self) -> tuple[object, ...]:
+        """The level, and where the log was paused."""
+        return (self._level, self._paused_at)
+
+    def keeps(self, row: ErrorRow, wanted: Filter) -> bool:
+        """Whether it is meant."""
         if self._paused_at is not None and row.n > self._paused_at:
             return False
         levels = LEVELS[self._level][1]
         if levels is not None and row.level not in levels:
             return False
-        return not self.filter or self.filter.keeps(render.as_text(row), render.fields(row))
+        return not wanted or wanted.keeps(render.as_text(row), render.fields(row))
 
     @property
     def narrowed(self) -> bool:
@@ -129,11 +131,6 @@ class ErrorsPage(ListPage):
             parts.append((say(LEVELS[self._level][0], Tone.WARN),))
         return joined([*parts, super().note()], " · ")
 
-    @property
-    def unread(self) -> bool:
-        """Whether nothing was read yet."""
-        return not self.desk.board.errors.read
-
     def lesson(self) -> list[Line]:
         """No errors yet."""
         if self.unread:
@@ -160,14 +157,6 @@ class ErrorsPage(ListPage):
     def on_table_opened(self) -> None:
         self.do_open_cause()
 
-    def on_table_neared_end(self) -> None:
-        """The next page, before the last row is reached."""
-        page = self.desk.board.errors
-        query = self.asked()
-        if page.cursor and page.query == query:
-            more = partial(self.desk.link.more, "errors", query, page.cursor)
-            self.attempt(more, "more", exclusive=True)
-
     def copied(self) -> str:
         """What went wrong: the errors chosen, each with its remedy."""
         return "\n".join(
@@ -181,8 +170,8 @@ class ErrorsPage(ListPage):
 
     async def parts(self) -> Parts:
         """Every error that filter and level keep, also those that are not here."""
-        link, query = self.desk.link, self.asked()
-        async for part in pages.kept(link, "errors", query, ErrorRow, self._keeps):
+        link, query, keeps = self.desk.link, self.asked(), partial(self.keeps, wanted=self.left())
+        async for part in pages.kept(link, "errors", query, ErrorRow, keeps):
             yield part
 
     def do_open_cause(self) -> None:
@@ -212,4 +201,5 @@ class ErrorsPage(ListPage):
 
     def do_errors_level(self) -> None:
         self._level = (self._level + 1) % len(LEVELS)
+        self.rewant()
         self.repaint()

@@ -65,13 +65,25 @@ async def _message(page: Page, part: str) -> None:
     ids = [row.id for row in page.desk.board.messages.rows]
     found = _alike(part, ids)
     if len(found) != 1:
-        answer = await page.desk.link.call("messages", text=part, limit=MOST)
-        found = _alike(part, [str(one.get("id")) for one in answer["messages"]])
+        found = await _searched(page, part)
     if not found:
         raise UnknownId(f"no message's id is {part}, or begins or ends so", "see 2 Messages")
     if len(found) > 1:
         raise UnknownId(f"{len(found)} messages' ids begin or end with {part}", "type more of it")
     page.post_message(page.MessageChosen(found[0]))
+
+
+async def _searched(page: Page, part: str) -> list[str]:
+    """The first that there are, however long the daemon has to look for them."""
+    found: list[str] = []
+    more: dict[str, str] = {}
+    while len(found) < 2:
+        answer = await page.desk.link.call("messages", text=part, limit=MOST, brief=True, **more)
+        found += _alike(part, [str(one.get("id")) for one in answer["messages"]])
+        if not (cursor := answer.get("cursor")):
+            break
+        more = {"cursor": cursor}
+    return found
 
 
 def _alike(part: str, ids: Sequence[str]) -> list[str]:

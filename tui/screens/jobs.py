@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import ClassVar
 
 import msgspec
@@ -12,10 +11,12 @@ from textual.binding import BindingType
 
 from steward.message import State
 from tui import actions, draft, equivalents, results
+from tui.filters import Filter
+from tui.held import Page
 from tui.ink import EMPTY, Line, Tone, line, plain, say
 from tui.rows import Job
 from tui.screens import job_deeds
-from tui.screens.listing import ListPage
+from tui.screens.paged import PagedPage
 from tui.wants import Query, Wants
 from tui.widgets.table import Column, Table
 
@@ -29,18 +30,13 @@ COLUMNS = (
     Column("took", "TOOK", 7, right=True),
     Column("job", "ID", 10, room=150),
 )
-LOOKED = 2000
-"""Jobs that are looked through by itself for those that a filter keeps; more by going down."""
 
 
-class JobsPage(ListPage):
+class JobsPage(PagedPage):
     """The jobs of this station, newest first, page by page."""
 
     place = "jobs"
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("jobs")]
-    _made: tuple[object, ...] = ()
-    _rows: Sequence[Job] = ()
-    _asked_for: str | None = None
 
     def make_table(self) -> Table:
         """Newest first."""
@@ -58,25 +54,19 @@ class JobsPage(ListPage):
         """The first page, live."""
         return Wants(jobs=self.asked())
 
-    def shown(self) -> Sequence[Job]:
-        """What the page holds and the filter keeps."""
-        page = self.desk.board.jobs
-        made = (page, self.filter, self.problems)
-        if made != self._made:
-            self._made, self._rows = made, [job for job in page.rows if self._keeps(job)]
-        return self._rows
+    def held(self) -> Page[Job]:
+        """The jobs on the board."""
+        return self.desk.board.jobs
 
-    def _keeps(self, job: Job) -> bool:
-        if self.problems and not results.is_problem(job):
+    def keeps(self, row: Job, wanted: Filter) -> bool:
+        """Whether it is meant."""
+        if self.problems and not results.is_problem(row):
             return False
-        return not self.filter or self.filter.keeps(results.as_text(job), results.fields(job))
+        return not wanted or wanted.keeps(results.as_text(row), results.fields(row))
 
-    def draw(self) -> None:
-        """The table; where the filter keeps few, older jobs are looked through for more."""
-        super().draw()
-        held, kept = len(self.desk.board.jobs.rows), len(self.table.rows)
-        if self.is_current and self.narrowed and kept < self.table.size.height and held < LOOKED:
-            self._more()
+    def left(self) -> Filter:
+        """All of the filter: a job holds all that words are looked for in."""
+        return self.filter
 
     def counted(self, rows: Sequence[Job]) -> str:
         """``3 of 200+ jobs``: how many there are in all nobody has counted."""
@@ -84,11 +74,6 @@ class JobsPage(ListPage):
         total = f"{len(page.rows):,}{'+' if page.cursor else ''}"
         head = f"{len(rows):,} of {total}" if self.narrowed else total
         return f"{head} job{'s' if total != '1' else ''}"
-
-    @property
-    def unread(self) -> bool:
-        """Whether nothing was read yet."""
-        return not self.desk.board.jobs.read
 
     def lesson(self) -> list[Line]:
         """No jobs yet."""
@@ -114,17 +99,6 @@ class JobsPage(ListPage):
 
     def on_table_opened(self) -> None:
         self.do_open_job()
-
-    def on_table_neared_end(self) -> None:
-        """The next page, before the last row is reached."""
-        self._asked_for = None
-        self._more()
-
-    def _more(self) -> None:
-        page, query = self.desk.board.jobs, self.asked()
-        if page.cursor and page.query == query and page.cursor != self._asked_for:
-            self._asked_for = page.cursor
-            self.attempt(partial(self.desk.link.more, "jobs", query, page.cursor), "more")
 
     def do_open_job(self) -> None:
         if (job := self.table.current) is not None:

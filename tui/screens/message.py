@@ -83,7 +83,8 @@ class MessagePage(SearchPage):
         board = self.desk.board
         if board.message is not None and board.message.id == self._about:
             return board.message
-        return next((row for row in board.messages.rows if row.id == self._about), None)
+        held = (row for row in board.messages.rows if row.id == self._about)
+        return next((row for row in held if row.result is None and not row.data_cut), None)
 
     @property
     def live(self) -> Live | None:

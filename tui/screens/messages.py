@@ -10,12 +10,15 @@ from textual.binding import BindingType
 
 from steward.message import State
 from tui import actions, draft, equivalents, pages, render
+from tui.filters import Filter
+from tui.held import Page
 from tui.ink import EMPTY, Line, Tone, line, say
 from tui.looks import PROBLEMS
+from tui.reading import PAGE
 from tui.registry import Action
 from tui.rows import MessageRow
-from tui.screens import deeds
-from tui.screens.listing import ListPage
+from tui.screens import deeds, taking
+from tui.screens.paged import PagedPage
 from tui.screens.taking import Parts
 from tui.wants import Query, Wants
 from tui.widgets.table import Column, Table
@@ -36,13 +39,11 @@ ORDERS = ("newest", "oldest")
 """Which messages come first: the daemon has them in the order in which they were accepted."""
 
 
-class MessagesPage(ListPage):
+class MessagesPage(PagedPage):
     """The messages sent from here, page by page."""
 
     place = "messages"
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("messages")]
-    _made: tuple[object, ...] = ()
-    _rows: Sequence[MessageRow] = ()
     _order = ORDERS[0]
 
     def make_table(self) -> Table:
@@ -61,39 +62,36 @@ class MessagesPage(ListPage):
             node=wanted.exact("node", self.desk.board.nodes),
             method=wanted.exact("method", draft.METHODS),
             job=",".join(wanted.pairs.get("job", ())),
-            text=wanted.words[0] if wanted.words else "",
+            text=list(wanted.words),
             problems=self.problems,
             sort="" if self._order == "newest" else "accepted",
         )
 
     def wants(self) -> Wants:
-        """The first page of the query, and the nodes' states for what a message waits for."""
-        return Wants(nodes=True, messages=self.asked())
+        """The first page of the query, and what is on the screen of further ones."""
+        table = self.table
+        top = max(table.scroll_offset.y, PAGE)
+        seen = table.rows[top : table.scroll_offset.y + table.size.height]
+        return Wants(messages=self.asked(), sight=tuple(row.id for row in seen if row.is_open))
 
-    def shown(self) -> Sequence[MessageRow]:
-        """What the page holds and the filter keeps."""
-        page = self.desk.board.messages
-        made = (page, self.filter, self.problems)
-        if made != self._made:
-            rows = [row for row in page.rows if self._keeps(row)]
-            self._made, self._rows = made, rows
-        return self._rows
+    def held(self) -> Page[MessageRow]:
+        """The messages on the board."""
+        return self.desk.board.messages
 
-    def _keeps(self, row: MessageRow) -> bool:
+    def keeps(self, row: MessageRow, wanted: Filter) -> bool:
+        """Whether it is meant."""
         if self.problems and row.state not in PROBLEMS and not row.is_unconfirmed:
             return False
-        return not self.filter or self.filter.keeps(render.as_text(row), render.fields(row))
+        return not wanted or wanted.keeps(render.as_text(row), render.fields(row))
 
     def counted(self, rows: Sequence[MessageRow]) -> str:
-        """``200 of 12,345 messages``."""
-        total = max(self.desk.board.messages.total or 0, len(rows))
+        """``200 of 12,345 messages``, ``200+ messages``."""
+        held = self.desk.board.messages
+        total = max(held.total or 0, len(rows))
+        if held.total is None:
+            return f"{len(rows):,}+ messages"
         head = f"{len(rows):,} of {total:,}" if len(rows) < total else f"{total:,}"
         return f"{head} message{'s' if total != 1 else ''}"
-
-    @property
-    def unread(self) -> bool:
-        """Whether nothing was read yet."""
-        return not self.desk.board.messages.read
 
     def lesson(self) -> list[Line]:
         """No messages yet."""
@@ -114,18 +112,11 @@ class MessagesPage(ListPage):
         ]
 
     def on_table_moved(self) -> None:
-        """The cursor moved: nothing depends on it."""
+        """Other rows may be in sight."""
+        self.rewant()
 
     def on_table_opened(self) -> None:
         self.do_open_message()
-
-    def on_table_neared_end(self) -> None:
-        """The next page, before the last row is reached."""
-        page = self.desk.board.messages
-        query = self.asked()
-        if page.cursor and page.query == query:
-            more = partial(self.desk.link.more, "messages", query, page.cursor)
-            self.attempt(more, "more", exclusive=True)
 
     def copied(self) -> str:
         """The ids of the messages chosen."""
@@ -135,10 +126,21 @@ class MessagesPage(ListPage):
         """What sends them again."""
         return equivalents.sends(self.table.chosen, self.desk.where)
 
+    def do_copy_command(self) -> None:
+        if any(row.data_cut for row in self.table.chosen):
+            self.attempt(self._copy_commands, "copy", exclusive=True)
+        else:
+            super().do_copy_command()
+
+    async def _copy_commands(self) -> None:
+        """With all of the data, of which the list holds the beginning."""
+        rows = await pages.whole(self.desk.link, self.table.chosen)
+        taking.copy(self, equivalents.sends(rows, self.desk.where))
+
     async def parts(self) -> Parts:
         """Every message that the filter keeps, also those that are not here."""
-        link, query = self.desk.link, self.asked()
-        async for part in pages.kept(link, "messages", query, MessageRow, self._keeps):
+        link, query, keeps = self.desk.link, self.asked(), partial(self.keeps, wanted=self.left())
+        async for part in pages.kept(link, "messages", query, MessageRow, keeps):
             yield part
 
     def sorted_by(self) -> str:

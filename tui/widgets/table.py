@@ -203,6 +203,8 @@ class Table(Inked, ScrollView, can_focus=True):
     def go(self, index: int) -> None:
         """Put the cursor on a row, and the row in sight."""
         index = max(0, min(index, len(self.rows) - 1))
+        if index >= len(self.rows) - NEAR_END:
+            self.post_message(self.NearedEnd())
         if index == self.cursor:
             return
         self.cursor = index
@@ -214,8 +216,6 @@ class Table(Inked, ScrollView, can_focus=True):
             self.scroll_to(y=index - room + 1, animate=False, force=True)
         self.refresh()
         self.post_message(self.Moved())
-        if index >= len(self.rows) - NEAR_END:
-            self.post_message(self.NearedEnd())
 
     def go_to(self, key: Hashable) -> None:
         """Put the cursor on the row of this key, if there is one."""
