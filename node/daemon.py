@@ -9,6 +9,7 @@ from random import Random
 from secrets import token_hex
 
 from node.api import DaemonApi, JobApi, MessageApi, NodeApi
+from node.daemon_views import DaemonViews
 from node.error_reports import OWN_WINDOW, WINDOW, ErrorReports
 from node.executor import Executor
 from node.file_intake import FileIntake
@@ -122,7 +123,8 @@ class Daemon:
             store, bus, handoff, supervisor, self._metrics, household, registry()
         )
         site.dropped = lambda: subscribers.dropped
-        views = NodeViews(site, store, bus, self._metrics.throughput)
+        nodes = NodeViews(site)
+        views = DaemonViews(site, store, bus, self._metrics.throughput, nodes)
         journal = Journal(
             settings.state_dir,
             StoreJournal(store, report),
@@ -144,12 +146,12 @@ class Daemon:
         for api in (
             messages,
             JobApi(store),
-            NodeApi(site, store, publishers, views, messages),
+            NodeApi(site, store, publishers, nodes, messages),
             DaemonApi(site, store, lambda: permits, views),
         ):
             handlers |= api.handlers()
         views.on_turned = server.nodes_changed
-        link = _Link(store, handoff, publishers, greeter, views, server)
+        link = _Link(store, handoff, publishers, greeter, nodes, server)
         bus.listen(link.changed)
         bus.listen(followers.link_changed)
 
@@ -209,7 +211,7 @@ class Daemon:
         stack.push_async_callback(self._store.close)
 
     async def _serve_metrics(
-        self, stack: AsyncExitStack, views: NodeViews, report: ErrorReports
+        self, stack: AsyncExitStack, views: DaemonViews, report: ErrorReports
     ) -> None:
         """A port that was asked for has to be had; the default one is worth a warning."""
         address = self.settings.prom_host_and_port
@@ -259,19 +261,19 @@ class _Link:
         handoff: Handoff,
         publishers: Publishers,
         greeter: Greeter,
-        views: NodeViews,
+        nodes: NodeViews,
         server: ControlServer,
     ) -> None:
         self._store = store
         self._handoff = handoff
         self._publishers = publishers
         self._greeter = greeter
-        self._views = views
+        self._nodes = nodes
         self._server = server
         self._up = asyncio.Event()
 
     def changed(self, up: bool) -> None:
-        self._views.link_changed(up)
+        self._nodes.link_changed(up)
         self._server.status_changed()
         self._greeter.link_changed(up)
         if up:

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from node.api.house import House
+from node.daemon_views import DaemonViews
 from node.permits import Permits
-from node.views import NodeViews
 from steward.control.address import Caller
 from steward.control.server import Handler
 from steward.errors import UsageError
@@ -35,7 +35,7 @@ class DaemonApi:
     """Reads see what is committed."""
 
     def __init__(
-        self, house: House, store: Store, permits: Callable[[], Permits], views: NodeViews
+        self, house: House, store: Store, permits: Callable[[], Permits], views: DaemonViews
     ) -> None:
         self._house = house
         self._store = store

@@ -9,6 +9,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from node.daemon_views import DaemonViews
 from node.outcomes import Hello
 from node.views import NodeViews
 from steward.subjects import NodeName
@@ -17,9 +18,12 @@ from tests.store.conftest import ME, SqliteLedger, at, message
 NOW = 1000.0
 
 
+SETTINGS = SimpleNamespace(node=ME, labels={"is": "central"}, hello_interval=15.0)
+FACTS = MagicMock(settings=SETTINGS, now=lambda: at(NOW))
+
+
 def views(listening_since: float | None) -> NodeViews:
-    settings = SimpleNamespace(node=ME, labels={"is": "central"}, hello_interval=15.0)
-    made = NodeViews(MagicMock(settings=settings, now=lambda: at(NOW)), *[MagicMock()] * 3)
+    made = NodeViews(FACTS)
     made._listening_since = listening_since
     return made
 
@@ -57,7 +61,8 @@ def test_the_sums_are_those_of_all_nodes(
 ) -> None:
     shown = views(listening_since)
     nodes = shown.nodes(fleet.tables)
-    totals = shown.totals(fleet.tables)
+    beside = MagicMock()
+    totals = DaemonViews(FACTS, beside, beside, beside, shown).totals(fleet.tables)
     assert {s: n for s, n in totals.nodes.items() if n} == Counter(str(n["state"]) for n in nodes)
     assert totals.heard == 6
     assert (totals.errors, totals.alarms) == (3, ["two machines"])
