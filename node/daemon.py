@@ -24,7 +24,7 @@ from node.reception import Reception
 from node.runs import RUNNER_RESTS, Runs
 from node.schedule import Slots
 from node.site import NodeSite
-from node.tails import Tails
+from node.tails import PACES, Tails
 from node.views import NodeViews
 from steward.bus import Bus
 from steward.config import Settings
@@ -97,7 +97,7 @@ class Daemon:
         )
         site.wake = publishers.wake
         site.wake_soon = publishers.wake_soon
-        site.tails = tails = Tails(settings.node, bus, runs)
+        site.tails = tails = Tails(settings.node, bus, runs, PACES[settings.link])
         site.roster = Roster(
             handoff,
             lambda lanes: loop.call_soon_threadsafe(publishers.wake, lanes),

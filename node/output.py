@@ -19,7 +19,6 @@ from steward.result import put_bytes
 
 IN_RESULT = 64 * 1024
 IN_CHUNK = 256 * 1024
-IN_NEWS = 8 * 1024
 _BEHIND = 16 * 1024
 _PIECE = 1 << 20
 
@@ -155,10 +154,10 @@ def read_chunk(folder: Path, stream: str, offset: int, limit: int) -> bytes:
         raise missing(folder) from None
 
 
-def read_news(folder: Path, told: Mapping[Stream, int], limit: int) -> list[News] | None:
+def read_news(folder: Path, told: Mapping[Stream, int], limit: int, most: int) -> list[News] | None:
     """What a run that goes on has written beyond the bytes that were ``told``, of ``limit`` at
-    most: a piece of each output, further on if it writes faster than it is read. None if it has
-    ended."""
+    most: a piece of each output, of ``most`` bytes, further on if it writes faster than it is read.
+    None if it has ended."""
     if (folder / "exit").exists():
         return None
     news: list[News] = []
@@ -167,7 +166,7 @@ def read_news(folder: Path, told: Mapping[Stream, int], limit: int) -> list[News
         offset = max(told.get(stream, 0), size - _BEHIND)
         if offset < size:
             with (folder / stream).open("rb") as file:
-                data = os.pread(file.fileno(), min(IN_NEWS, size - offset), offset)
+                data = os.pread(file.fileno(), min(most, size - offset), offset)
             news.append(News(stream, offset, data))
     return [piece for piece in news if piece.data]
 

@@ -172,10 +172,10 @@ class Runs:
         for a stream that there is not, UnknownId if nothing is left of the run."""
         return await asyncio.to_thread(output.read_chunk, self._runs / key, stream, offset, limit)
 
-    async def news(self, key: RunKey, told: Mapping[Stream, int]) -> list[News] | None:
+    async def news(self, key: RunKey, told: Mapping[Stream, int], most: int) -> list[News] | None:
         """What its outputs have gained, see ``output.read_news``; None once it has ended. Raises
         OSError."""
-        return await in_thread(output.read_news, self._runs / key, told, self._limit)
+        return await in_thread(output.read_news, self._runs / key, told, self._limit, most)
 
     async def folders(self) -> list[RunKey]:
         """Every run that has a folder here, whoever knows of it."""

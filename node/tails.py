@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from node.output import News, Stream
 from node.runs import RunKey, Runs
@@ -29,8 +29,17 @@ LAPSE: Final = 30.0
 """Seconds after which nobody watches who has not said so again."""
 MOST: Final = 16
 """Runs watched at a time; who wants more is not heard."""
-TICK: Final = 0.25
-"""Seconds between two pieces of one output."""
+
+
+class Pace(NamedTuple):
+    """How much of an output goes out: at most ``piece`` bytes of it every ``tick`` seconds."""
+
+    tick: float
+    piece: int
+
+
+PACES: Final = {"lan": Pace(0.25, 8 * 1024), "slow": Pace(0.5, 1024)}
+"""By the kind of link."""
 
 
 @dataclass
@@ -49,10 +58,11 @@ class Tail:
 class Tails:
     """All of them; one process, which sleeps while nobody watches."""
 
-    def __init__(self, node: NodeName, bus: Bus, runs: Runs) -> None:
+    def __init__(self, node: NodeName, bus: Bus, runs: Runs, pace: Pace) -> None:
         self._node = node
         self._bus = bus
         self._runs = runs
+        self._pace = pace
         self._tails: dict[str, Tail] = {}
         """By the inbox to which the broker says that nobody listens."""
         self._mark = bus.mark()
@@ -88,7 +98,7 @@ class Tails:
             process.enter(ProcessState.RUNNING)
             while self._tails:
                 await self._turn()
-                await asyncio.sleep(TICK)
+                await asyncio.sleep(self._pace.tick)
 
     async def _turn(self) -> None:
         """A piece of each output that has news, as long as the link takes them at once: what waits
@@ -109,7 +119,7 @@ class Tails:
 
     async def _news(self, tail: Tail) -> list[News] | None:
         try:
-            return await self._runs.news(tail.key, tail.told)
+            return await self._runs.news(tail.key, tail.told, self._pace.piece)
         except OSError as error:  # Its files went with the folder, or cannot be read.
             log.debug("the output of %s is not told: %s", tail.id, error)
             return None

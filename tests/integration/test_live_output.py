@@ -207,6 +207,23 @@ async def test_a_fast_writer_floods_neither_link_nor_socket_and_its_result_is_wh
         assert message["state"] == "succeeded"
 
 
+async def test_a_slow_link_carries_little_of_it(world: Fleet, wait_for: WaitFor) -> None:
+    await world.start("central")
+    await world.start("ship1", "--link", "slow")
+    await world.sees("ship1", "online")
+    [id] = await world.submit(
+        world.shell("ship1", "while :; do yes | head -c 9999; sleep .1; done")
+    )
+    await world.reaches(id, "running")
+    async with following(world.folder / "central", id) as seen:
+        await wait_for(lambda: seen.pieces)
+        began = time.monotonic()
+        await wait_for(lambda: len(seen.pieces) > 6)
+        assert time.monotonic() - began > 2
+        assert {len(data) for _, _, data in seen.pieces} == {1024}
+        await world.ask("cancel", ids=[id])
+
+
 async def test_nobody_sees_what_another_node_has_asked_for(world: Fleet, wait_for: WaitFor) -> None:
     await up(world, "ship1", "ship2")
     [id] = await world.submit(world.shell("ship1", TICKS))
