@@ -5,6 +5,7 @@ from __future__ import annotations
 from tui import looks, processes, render
 from tui.board import Opened
 from tui.ink import EMPTY, Line, Tone, cut, fit, joined, line, say, width, wrapped
+from tui.keymap import Key, usual
 from tui.processes import Process
 from tui.rows import MessageRow, NodeRow
 from tui.times import Clock, long, short
@@ -19,7 +20,12 @@ MOST_PROCESSES = 6
 
 
 def node(
-    row: NodeRow, whole: Opened | None, clock: Clock, cells: int, ping: Line = EMPTY
+    row: NodeRow,
+    whole: Opened | None,
+    clock: Clock,
+    cells: int,
+    ping: Line = EMPTY,
+    key: Key = usual,
 ) -> list[Line]:
     """Who it is, how it is, its processes, its last messages. ``ping``: its last answer."""
     state = looks.node_state(row)
@@ -45,10 +51,10 @@ def node(
         lines += [fit(one, cells) for one in _labelled(label, value, cells)]
     if whole is None:
         return lines
-    lines += [EMPTY, *_processes(whole, clock, cells)]
+    lines += [EMPTY, *_processes(whole, clock, cells, key)]
     lines += [EMPTY, _heading("last messages", cells)]
     lines += [_message(one, clock, cells) for one in whole.messages] or [
-        _none("none yet: c writes the first")
+        _none(f"none yet: {key('compose')} writes the first")
     ]
     return lines
 
@@ -75,21 +81,20 @@ def _heading(word: str, cells: int, more: Line = EMPTY) -> Line:
     return (*head, say(gap + "─" * (cells - width(head) - len(gap)), Tone.FAINT))
 
 
-def _processes(whole: Opened, clock: Clock, cells: int) -> list[Line]:
+def _processes(whole: Opened, clock: Clock, cells: int, key: Key) -> list[Line]:
     """This daemon's as they are, another node's as it told them last."""
     if whole.processes is not None:
-        found = processes.ordered(whole.processes)
-        return [_heading("processes", cells), *_listed(found, cells)]
+        return [_heading("processes", cells), *_listed(whole.listed or [], cells)]
+    asking = say(key("node.processes"), Tone.ACCENT)
     if whole.told is None:
-        asks = line(say("not asked for yet: ", Tone.MUTED), say("P", Tone.ACCENT))
+        asks = line(say("not asked for yet: ", Tone.MUTED), asking)
         return [_heading("processes", cells), (*asks, say(" asks", Tone.MUTED))]
     at = whole.told.at("ended")
     ago = f"{short(clock.now() - at)} ago, " if at is not None else ""
-    asks = line(say(ago, Tone.MUTED), say("P", Tone.ACCENT), say(" asks anew", Tone.MUTED))
-    told = processes.from_answer(whole.told)
-    if told is None:
+    asks = line(say(ago, Tone.MUTED), asking, say(" asks anew", Tone.MUTED))
+    if whole.listed is None:
         return [_heading("processes", cells, asks), _none("what it answered cannot be read here")]
-    return [_heading("processes", cells, asks), *_listed(told, cells)]
+    return [_heading("processes", cells, asks), *_listed(whole.listed, cells)]
 
 
 def _listed(found: list[Process], cells: int) -> list[Line]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from tui import fuzzy
 from tui.draft import Draft
 from tui.ink import EMPTY, Line, Span, Tone, cut, fit, joined, line, say, width
+from tui.keymap import Key, usual
 from tui.memory import Sent
 from tui.times import Clock, short
 
@@ -59,29 +60,32 @@ def lines(entries: Sequence[Entry], chosen: int, clock: Clock, cells: int) -> li
     return [_row(entry, number == chosen, clock, cells) for number, entry in reversed(shown)]
 
 
-def recent(sent: Sequence[Sent], clock: Clock, cells: int, rows: int) -> list[Line]:
-    """The newest in what room is left below the preview: so that one sees what ↑ would find."""
+def recent(
+    sent: Sequence[Sent], clock: Clock, cells: int, rows: int, key: Key = usual
+) -> list[Line]:
+    """The newest in what room is left below the preview: so that one sees what there is to find."""
     entries = found(sent, "", "")
     if rows < LEAST_ROWS or not entries:
         return []
-    head = line(say("── ", Tone.FAINT), say("Sent before", Tone.ACCENT), say("  ↑ ", Tone.ACCENT))
+    keyed = say(f"  {key('draft.earlier')} ", Tone.ACCENT)
+    head = line(say("── ", Tone.FAINT), say("Sent before", Tone.ACCENT), keyed)
     head = (*head, say("brings them back ", Tone.MUTED))
     rest = say("─" * max(cells - width(head) - 1, 0), Tone.FAINT)
     shown = entries[: rows - 2]
     return [EMPTY, (*head, rest), *(_row(entry, False, clock, cells) for entry in shown)]
 
 
-def note(entries: Sequence[Entry], chosen: int) -> Line:
+def note(entries: Sequence[Entry], chosen: int, key: Key = usual) -> Line:
     """Where one is in it, and the keys."""
     if not entries:
-        return line(say("esc", Tone.ACCENT), say(" leaves", Tone.MUTED))
+        return line(say(key("back"), Tone.ACCENT), say(" leaves", Tone.MUTED))
     return line(
         say(f"{chosen + 1:,} of {len(entries):,}   ", Tone.MUTED),
-        say("↑ ↓", Tone.ACCENT),
+        say(f"{key('draft.earlier')} {key('draft.later')}", Tone.ACCENT),
         say(" older, newer   ", Tone.MUTED),
         say("enter →", Tone.ACCENT),
         say(" takes it   ", Tone.MUTED),
-        say("esc", Tone.ACCENT),
+        say(key("back"), Tone.ACCENT),
         say(" leaves", Tone.MUTED),
     )
 

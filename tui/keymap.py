@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -84,6 +84,8 @@ _MULTIPLEXERS: Final = {
     "ctrl+s": "it stops the terminal's output",
     "ctrl+o": "terminals and multiplexers take it",
 }
+Key = Callable[[str], str]
+"""An action's id -> its key as people write it."""
 REMEDY: Final = "letters, digits, f1 to f12, ctrl+letter; or tab, space, home, pageup, …"
 
 
@@ -107,9 +109,17 @@ class Keymap:
         """The first of them, or nothing."""
         return self.shown(action, typing=typing).partition(" ")[0]
 
+    def named(self, id: str) -> str:
+        """The key of an action for a sentence; its id where it has none."""
+        return self.first(id) or id
+
     def textual(self) -> dict[str, str]:
         """For ``App.set_keymap``: the bindings' ids are the actions'."""
         return {id: ",".join(keys) for id, keys in self.changed.items()}
+
+
+usual: Final[Key] = Keymap().named
+"""The key that does it where nobody has mapped another."""
 
 
 def written(key: str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 
 from tui import processes, rows, texts
 from tui.ink import EMPTY, Line, Tone, fit, line, say, width, wrapped
+from tui.keymap import Key
 from tui.live import Live, Stream
 from tui.rows import MessageRow
 from tui.sheets import Document, Few, Sheet
@@ -22,8 +23,7 @@ LONGEST_NAME = 44
 class Outcome:
     """One message's. What hasn't changed stays the same sheet."""
 
-    def __init__(self, key: Callable[[str], str]) -> None:
-        """``key`` names the key of an action."""
+    def __init__(self, key: Key) -> None:
         self._key = key
         self._texts: dict[Hashable, tuple[bytes, int, Sheet]] = {}
 

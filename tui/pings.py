@@ -8,6 +8,7 @@ from typing import Any
 
 from tui.gauges import trip
 from tui.ink import Line, Tone, joined, line, say
+from tui.keymap import Key, usual
 from tui.rows import MessageRow, NodeRow
 from tui.times import long, short
 
@@ -82,10 +83,11 @@ def those(names: Sequence[str]) -> str:
     return f"{', '.join(names[: NAMED - 1])} and {len(names) - NAMED + 1:,} more"
 
 
-def held(names: Sequence[str]) -> str:
+def held(names: Sequence[str], key: Key = usual) -> str:
     """That held nodes are not asked, and what to do."""
     are = "is" if len(names) == 1 else "are"
-    return f"{those(names)} {are} held: nothing is sent there. h releases, p asks then"
+    then = f"{key('node.hold')} releases, {key('node.ping')} asks then"
+    return f"{those(names)} {are} held: nothing is sent there. {then}"
 
 
 def progress(waiting: int, asked: int) -> Line:

@@ -12,6 +12,7 @@ from tui import fates
 from tui.draft import Draft
 from tui.fates import Nodes
 from tui.ink import EMPTY, Line, Tone, line, say, width, wrapped
+from tui.keymap import Key, usual
 from tui.rows import Resolved
 from tui.stakes import Deed, Stake, is_production, stake
 
@@ -78,7 +79,7 @@ def matched(draft: Draft, known: Known, cells: int) -> Line:
     return tuple(parts)
 
 
-def lines(draft: Draft, known: Known, cells: int, rows: int) -> list[Line]:
+def lines(draft: Draft, known: Known, cells: int, rows: int, key: Key = usual) -> list[Line]:
     """The preview for a pane of ``rows`` lines: all that matters first, and of the nodes as many as
     there is room for; if some are left out, all of them once more below."""
     inner = max(cells - LABEL, 20)
@@ -95,7 +96,7 @@ def lines(draft: Draft, known: Known, cells: int, rows: int) -> list[Line]:
     some, left = fates.some(names, known.nodes, inner, room)
     if not left:
         return [*head, *when, *listed, *what, *then]
-    more = say(f"… and {left:,} more: all of them below, pgdn", Tone.WARN)
+    more = say(f"… and {left:,} more: all of them below, {key('draft.scroll')}", Tone.WARN)
     out = [*head, *when, *map(_under, some), _under((more,)), *what, *then, EMPTY]
     return [*out, _heading(f"All {len(names):,} nodes", cells), *listed]
 

@@ -10,6 +10,7 @@ import msgspec
 
 from tui import looks, render
 from tui.ink import EMPTY, Line, Tone, cut, fit, joined, line, say, width, wrapped
+from tui.keymap import Key, usual
 from tui.rows import MessageRow
 from tui.times import Clock, instant, long, size, until
 
@@ -23,12 +24,14 @@ FOLD = 1000
 _KEY = re.compile(r'( *)("(?:[^"\\]|\\.)*":)')
 
 
-def facts(row: MessageRow, clock: Clock, node_state: str, cells: int) -> list[Line]:
+def facts(
+    row: MessageRow, clock: Clock, node_state: str, cells: int, key: Key = usual
+) -> list[Line]:
     """What was asked of whom, and how it stands."""
     method = line(say(row.method), say(f"  {row.command_or_event}", Tone.MUTED))
     found: list[tuple[str, Line]] = [("to", _target(row, node_state)), ("method", method)]
     if row.data:
-        found.append(("data", _data(row.data)))
+        found.append(("data", _data(row.data, key)))
     found.append(("state", _standing(row, clock)))
     if row.attempts or row.state in ("queued", "sent"):
         found.append(("attempts", _attempts(row, clock)))
@@ -44,11 +47,11 @@ def facts(row: MessageRow, clock: Clock, node_state: str, cells: int) -> list[Li
     return [one for label, value in found for one in fact(label, value, cells)]
 
 
-def _data(data: list[str]) -> Line:
+def _data(data: list[str], key: Key) -> Line:
     text = json.dumps(data, ensure_ascii=False)
     if len(text) <= MOST_DATA:
         return (say(text),)
-    more = f" … and {len(text) - MOST_DATA:,} more characters: J shows all"
+    more = f" … and {len(text) - MOST_DATA:,} more characters: {key('view.json')} shows all"
     return line(say(text[:MOST_DATA]), say(more, Tone.WARN))
 
 

@@ -8,7 +8,7 @@ import pytest
 from textual.keys import _character_to_key
 
 from steward.errors import ConfigError, UsageError
-from tui import actions, keymap, settings
+from tui import actions, keymap, pings, settings
 from tui.keymap import Keymap
 from tui.registry import ACTIONS, BY_ID, Action
 
@@ -127,6 +127,12 @@ def test_help_footer_and_tabs_show_the_keys_that_were_mapped() -> None:
     shown = {a.id: keys for _, one in actions.help_groups("messages", mapped, read_only=False)
              for keys, a in one}  # fmt: skip
     assert shown["message.cancel"] == "ctrl+k"
+
+
+def test_sentences_name_the_keys_that_were_mapped() -> None:
+    assert "h releases, p asks then" in pings.held(["n"])
+    mapped = Keymap({"node.hold": ("ctrl+k",), "node.ping": ()})
+    assert "ctrl+k releases, node.ping asks then" in pings.held(["n"], mapped.named)
 
 
 def test_where_letters_are_typed_help_names_no_key_that_types() -> None:

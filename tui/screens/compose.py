@@ -154,18 +154,20 @@ class ComposePage(Page):
         known, cells = self._whom.known(), self.size.width - MARGINS
         notes = {"to": self._meant(known, cells - preview.LABEL - 1), "text": EMPTY}
         if (recall := self.recall) is not None:
-            notes[recall.field] = recall.note
+            notes[recall.field] = recall.note(self.key)
             recall.draw(self.desk.clock, cells - preview.LABEL)
         for name, note in notes.items():
             self.query_one(f"#{name}-note", Block).show([note])
         pane = self.query_one("#preview", Lines)
-        shown = preview.lines(self.desk.draft, known, cells, pane.size.height)
+        shown = preview.lines(self.desk.draft, known, cells, pane.size.height, self.key)
         if recall is None:
             room = min(pane.size.height - len(shown), MOST_RECENT)
-            shown += history.recent(self.desk.memory.sent, self.desk.clock, cells, room)
+            shown += history.recent(self.desk.memory.sent, self.desk.clock, cells, room, self.key)
         pane.show(shown)
         left = len(pane.lines) - pane.size.height - pane.scroll_offset.y
-        more = line(say(f"▾ {left:,} more: ", Tone.WARN), say("pgdn", Tone.ACCENT))
+        more = line(
+            say(f"▾ {left:,} more: ", Tone.WARN), say(self.key("draft.scroll"), Tone.ACCENT)
+        )
         self.query_one("#more", Block).show([more if left > 0 else EMPTY])
 
     def _meant(self, known: Known, cells: int) -> Line:

@@ -67,7 +67,7 @@ async def _message(page: Page, part: str) -> None:
     if len(found) != 1:
         found = await _searched(page, part)
     if not found:
-        raise UnknownId(f"no message's id is {part}, or begins or ends so", "see 2 Messages")
+        raise UnknownId(f"no message's id is {part}, or begins or ends so", page.see("messages"))
     if len(found) > 1:
         raise UnknownId(f"{len(found)} messages' ids begin or end with {part}", "type more of it")
     page.post_message(page.MessageChosen(found[0]))

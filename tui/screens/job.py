@@ -54,7 +54,7 @@ class JobPage(SearchPage):
         self._can_change: frozenset[str] | None = None
         self._made: tuple[object, ...] = ()
         self._text = Document([])
-        self._sheets = Outcome(lambda action: f"in its message {desk.keymap.first(action)}")
+        self._sheets = Outcome(lambda action: f"in its message {self.key(action)}")
 
     @property
     def tab(self) -> str:

@@ -50,7 +50,7 @@ class MessagePage(SearchPage):
         self._about, self._tab, self._output_first = id, tab, output
         self._json = False
         self._wanted = Wants()
-        self._outcome = Outcome(desk.keymap.first)
+        self._outcome = Outcome(self.key)
         self._whole: Whole | None = None
         self._fetching: Worker[None] | None = None
         self._before: MessageRow | None = None
@@ -138,7 +138,7 @@ class MessagePage(SearchPage):
         cells = (STORY if self._wide else self.size.width) - MARGINS
         clock, node = self.desk.clock, self.desk.board.nodes.get(row.to_node)
         state = self.desk.node_state(row.to_node)
-        lines = story.facts(row, clock, state, cells)
+        lines = story.facts(row, clock, state, cells, self.key)
         lines += [EMPTY, story.heading("timeline", story.lasted(row, clock), cells)]
         held = node is not None and node.held
         return lines + story.timeline(row, clock, state, cells, held=held, before=self._before)

@@ -49,9 +49,11 @@ class Asking:
         names = [row.name for row in chosen if not row.held]
         status = page.desk.board.status
         if status is not None and not status.broker.connected:
-            raise NotPossible("no node is asked: there is no link to the broker", "see 6 Health")
+            raise NotPossible(
+                "no node is asked: there is no link to the broker", page.see("health")
+            )
         if held:
-            page.tell(pings.held(held), bad=True)
+            page.tell(pings.held(held, page.key), bad=True)
         if not names or not await page.sure(_asked(page, f"Ping {_nodes(names)}?", names)):
             return
         answer = await page.desk.link.call("submit", messages=pings.messages(names))

@@ -151,7 +151,7 @@ class NodesPage(ListPage):
         pane.display = True
         whole = opened if opened is not None and opened.node.name == row.name else None
         ping = self._asking.of(row.name)
-        pane.show(detail.node(row, whole, self.desk.clock, DETAIL, ping))
+        pane.show(detail.node(row, whole, self.desk.clock, DETAIL, ping, self.key))
 
     def on_table_moved(self) -> None:
         """Another node under the cursor: its pane."""

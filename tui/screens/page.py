@@ -228,8 +228,12 @@ class Page(Screen[None]):
             self.tell(f"{error.text}. {error.hint}" if error.hint else error.text, bad=True)
 
     def key(self, id: str) -> str:
-        """The key of an action, as people write it; its name where it has none."""
-        return self.desk.keymap.first(id) or id
+        """The key of an action, as people write it; its id where it has none."""
+        return self.desk.keymap.named(id)
+
+    def see(self, place: str) -> str:
+        """``see 2 Messages``: where to look."""
+        return f"see {self.key(f'go.{place}')} {actions.TITLES[place]}"
 
     def tell(self, text: str, *, bad: bool = False) -> None:
         """A toast. Its text is made safe and never read as markup."""

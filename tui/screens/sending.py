@@ -39,7 +39,7 @@ async def send(page: Page, given: Draft, deed: Deed = Deed.SEND) -> bool:
     desk = page.desk
     found = await resolve(desk, given)
     if found.nothing:
-        raise NothingMatched(f"{', '.join(found.nothing)} matches no node", "see 1 Nodes")
+        raise NothingMatched(f"{', '.join(found.nothing)} matches no node", page.see("nodes"))
     names = preview.recipients(found)
     if not names:
         raise NothingMatched("no node is named", "type one after To")
@@ -73,7 +73,9 @@ def repeat(page: Page) -> None:
     if sent:
         page.attempt(partial(send, page, sent[0].draft, Deed.REPEAT))
     else:
-        page.tell("Nothing was sent from here yet: c composes the first message")
+        page.tell(
+            f"Nothing was sent from here yet: {page.key('compose')} composes the first message"
+        )
 
 
 async def keep(desk: Desk) -> None:
@@ -115,7 +117,7 @@ async def _submitted(
         try:
             answer = await page.desk.link.call("submit", messages=ready[at : at + part], job=job)
         except StewardError as error:
-            raise _cut_short(error, len(accepted), len(ready)) from None
+            raise _cut_short(error, len(accepted), len(ready), page.see("messages")) from None
         accepted += answer.get("accepted", [])
         refused += answer.get("refused", [])
         if at + part < len(ready):
@@ -123,12 +125,12 @@ async def _submitted(
     return accepted, refused
 
 
-def _cut_short(error: StewardError, accepted: int, total: int) -> StewardError:
+def _cut_short(error: StewardError, accepted: int, total: int, see: str) -> StewardError:
     """The same error; where nobody knows how far it came, it says where to look."""
     if accepted:
-        hint = f"{accepted:,} of {total:,} were accepted before: see 2 Messages"
+        hint = f"{accepted:,} of {total:,} were accepted before: {see}"
     elif isinstance(error, NoDaemon):
-        hint = "if it was lost on the way it may be accepted all the same: see 2 Messages"
+        hint = f"if it was lost on the way it may be accepted all the same: {see}"
     else:
         return error
     return StewardError(error.text, hint)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tui import history
 from tui.history import Entry
 from tui.ink import Line
+from tui.keymap import Key
 from tui.memory import Sent
 from tui.times import Clock
 from tui.widgets.inked import Block
@@ -32,10 +33,9 @@ class Recall(Block):
         """The one that would be taken."""
         return self._entries[self._chosen] if self._entries else None
 
-    @property
-    def note(self) -> Line:
+    def note(self, key: Key) -> Line:
         """Where one is in the list, and its keys."""
-        return history.note(self._entries, self._chosen)
+        return history.note(self._entries, self._chosen, key)
 
     def look(self, sent: Sequence[Sent], typed: str) -> None:
         """Open, or narrow to what fits ``typed`` now."""
