@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from tui import events
+from tui import events, processes
 from tui.held import Page
 from tui.live import Live
+from tui.processes import Process
 from tui.rows import ErrorRow, Health, Job, MessageRow, NodeRow, Status, briefly
 
 MOST_SAMPLES = 64
@@ -21,6 +23,14 @@ class Opened:
     processes: tuple[object, ...] | None
     messages: tuple[MessageRow, ...]
     told: MessageRow | None = None
+
+    @cached_property
+    def listed(self) -> list[Process] | None:
+        """Its processes, trouble first; None: what it answered cannot be read, or it wasn't asked.
+        There may be thousands, and they are looked at with every picture."""
+        if self.processes is not None:
+            return processes.ordered(self.processes)
+        return None if self.told is None else processes.from_answer(self.told)
 
 
 @dataclass

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -45,9 +46,14 @@ class Block(Inked):
 
     def show(self, lines: Sequence[Line]) -> None:
         """Draw these lines from now on."""
-        if list(lines) != list(self.lines):
-            self.lines = tuple(lines)
+        before, self.lines = self.lines, tuple(lines)
+        if len(before) != len(self.lines):
             self.refresh()
+            return
+        cells = self.size.width
+        changed = [y for y, line in enumerate(self.lines) if line != before[y]]
+        if changed:
+            self.refresh(*(Region(0, y, cells, 1) for y in changed))
 
     def render_line(self, y: int) -> Strip:
         """Textual's line API."""
