@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from functools import partial
@@ -11,6 +13,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from steward.cli.exits import FAILED
 from steward.cli.options import talks
 from steward.config import default_state_dir
 from steward.control.address import SOCKET_NAME
@@ -50,7 +53,7 @@ def console(
     size: str,
     keys: str,
     state_dir: Path,
-) -> None:
+) -> int:
     """Watch the nodes, the messages and the errors of this node's daemon; compose and send.
 
     Closing it stops nothing. It works while the broker is down, and waits for a daemon that isn't
@@ -75,9 +78,22 @@ def console(
     )
     if picture is not None:
         save(app, picture, cells(size), keys.split())
-    else:
-        app.run()
-        app.desk.memory.save()
+        return 0
+    status = asyncio.run(_open(app))
+    app.desk.memory.save()
+    if status == FAILED:
+        click.echo("steward: the console ended by a fault of its own; the daemon goes on", err=True)
+    return status
+
+
+async def _open(app: Console) -> int:
+    """Until it ends; the exit status. Textual tells of a fault, and would end with status 0; told
+    by a signal to end, it would leave the terminal as it was while the console had it."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, partial(app.exit, return_code=128 + number))
+    await app.run_async()
+    return app.return_code or 0
 
 
 def _settings(config: Path | None, environ: Mapping[str, str]) -> tuple[Settings, Path | None]:

@@ -48,6 +48,11 @@ class Terminal:
     def text(self) -> str:
         return "\n".join(self.screen.display)
 
+    @property
+    def modes(self) -> list[object]:
+        """How the terminal treats what is typed: echo, signals, lines."""
+        return list(termios.tcgetattr(self._master))
+
     async def press(self, *names: str) -> None:
         """Named keys, or single characters; each is one keystroke."""
         for name in names:
