@@ -27,6 +27,8 @@ class Desk:
     filters: dict[str, str] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)
     """The row that a list is to go to when it is in front."""
+    holding: dict[str, bool] = field(default_factory=dict)
+    """Nodes that the daemon is being told to hold, or (False) to release."""
     commands: list[str] = field(default_factory=list)
     """What was done on the command line."""
     folder: Path | None = None

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.console.conftest import console, sees, shown, types, until
+from steward.errors import StewardError
+from tests.console.conftest import console, sees, shown, told, types, until
 from tests.console.fake import FakeDaemon
 from tests.console.test_compose import composed, sent
 from tests.console.world import message, node
@@ -213,6 +214,33 @@ async def test_one_node_is_held_and_released_without_a_question() -> None:
         await sees(pilot, "▌ ● ‖ held")
         await pilot.press("h")
         await sees(pilot, "tug0: released")
+
+
+async def test_to_hold_and_release_in_one_breath_is_both() -> None:
+    daemon = calm()
+    async with console(daemon) as pilot:
+        await sees(pilot, "tug1")
+        await pilot.press("j", "h", "h")
+        await told(pilot, "tug0: released")
+        assert [method for method, _ in daemon.asked if method in ("hold", "release")] == [
+            "hold",
+            "release",
+        ]
+        await until(pilot, lambda: "● ‖ held" not in shown(pilot.app), "it is as it was")
+
+
+async def test_a_hold_that_failed_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(self: FakeDaemon, nodes: list[str] | None = None) -> None:
+        raise StewardError("the disk is full", "make room")
+
+    daemon = calm()
+    monkeypatch.setattr(FakeDaemon, "on_hold", refuses)
+    async with console(daemon) as pilot:
+        await sees(pilot, "tug1")
+        await pilot.press("j", "h")
+        await told(pilot, "the disk is full. make room")
+        await pilot.press("h")
+        await until(pilot, lambda: len(daemon.asked_for("hold")) == 2, "held once more")
 
 
 async def test_holding_is_never_more_than_y_and_releasing_many_is_the_count() -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from functools import partial
 
+from msgspec.structs import replace
+
 from tui import question
+from tui.desk import Desk
 from tui.ink import Line, Tone, say
 from tui.question import Question
 from tui.rows import NodeRow
@@ -19,19 +22,31 @@ NAMED = 3
 def hold(page: Page, chosen: Sequence[NodeRow]) -> None:
     """Hold their queues, or, if all of them are held, release them; several: after asking."""
     if chosen:
-        release = all(row.held for row in chosen)
-        page.attempt(partial(_hold, page, chosen, release=release))
+        page.attempt(partial(_hold, page, chosen))
 
 
-async def _hold(page: Page, chosen: Sequence[NodeRow], *, release: bool) -> None:
+async def _hold(page: Page, chosen: Sequence[NodeRow]) -> None:
+    desk = page.desk
+    release = all(desk.holding.get(row.name, row.held) for row in chosen)
     text = f"{'Release' if release else 'Hold'} the queues of {_those(chosen)}?"
     if await page.sure(_asked(page, text, chosen, release=release)):
-        names = [row.name for row in chosen]
-        await page.desk.link.call("release" if release else "hold", nodes=names)
+        await _let(desk, [row.name for row in chosen], held=not release)
         what = _those(chosen)
         held = f"held until you press {page.key('node.hold')} again"
         page.tell(f"{what}: {'released' if release else held}")
-        page.desk.link.refresh()
+        desk.link.refresh()
+
+
+async def _let(desk: Desk, names: Sequence[str], *, held: bool) -> None:
+    """The same key pressed again before the roster tells of it means the opposite."""
+    desk.holding |= dict.fromkeys(names, held)
+    try:
+        await desk.link.call("hold" if held else "release", nodes=names)
+        nodes, last = desk.board.nodes, desk.holding
+        known = [name for name in names if name in nodes and name in last]
+        desk.board.nodes = nodes | {n: replace(nodes[n], held=last[n]) for n in known}
+    finally:
+        desk.holding = {name: last for name, last in desk.holding.items() if name not in names}
 
 
 def hold_fleet(page: Page) -> None:
