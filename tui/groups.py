@@ -17,12 +17,6 @@ TITLE = 22
 OPENED = ("queued", "sent", "delivered", "running")
 
 
-def several(names: Sequence[str], most: int) -> str:
-    """``ship1, ship2, ship3 and 40 more``."""
-    named = ", ".join(names[:most])
-    return f"{named} and {len(names) - most:,} more" if len(names) > most else named
-
-
 def is_open(group: Group) -> bool:
     """Whether its messages have no end yet."""
     return group.state in OPENED

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from steward.errors import InvalidMessage
 from tui import draft as drafts
-from tui import fates
+from tui import fates, words
 from tui.draft import Draft
 from tui.fates import Nodes
 from tui.ink import EMPTY, Line, Tone, line, say, width, wrapped
@@ -186,8 +186,7 @@ def _warnings(draft: Draft, known: Known) -> list[str]:
     found: list[str] = []
     names = recipients(known.resolved) if known.resolved is not None else []
     if loud := [name for name in names if is_production(known.nodes.get(name))]:
-        more = f" and {len(loud) - 3:,} more" if len(loud) > 3 else ""
-        found.append(f"env=prod: {', '.join(loud[:3])}{more}")
+        found.append(f"env=prod: {words.several(loud, 3)}")
     found += risks(draft, names, known.nodes, linked=known.linked)
     if warning := drafts.no_shell(draft):
         found.append(warning)
@@ -198,8 +197,11 @@ def risks(draft: Draft, names: Sequence[str], nodes: Nodes, *, linked: bool) -> 
     """What may go otherwise than one thinks: a message that is sent once, a link that is down."""
     if draft.sent_kind.endswith("NACK"):
         away = [name for name in names if not (linked and fates.is_there(nodes.get(name)))]
-        who = away[0] if len(away) == 1 else f"{len(away):,} nodes"
-        return [f"sent once: {who} may well miss it, and nobody will know"] if away else []
+        return (
+            [f"sent once: {words.nodes(away)} may well miss it, and nobody will know"]
+            if away
+            else []
+        )
     if not linked:
         return ["the broker is down: it is kept, and goes out when the link is back"]
     return []

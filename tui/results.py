@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tui import render
-from tui.groups import OPENED, several
+from tui.groups import OPENED
 from tui.ink import EMPTY, Line, Tone, fit, joined, line, say, width
 from tui.looks import MESSAGE_LOOKS, PROBLEMS, WELL
 from tui.rows import Job, MessageRow
 from tui.times import Clock, instant, long, short
+from tui.words import many, several
 
 ORDER = (*WELL, *PROBLEMS, "cancelled", "running", "delivered", "sent", "queued")
 WORDS = {"timed_out": "timed out", "queued": "waiting", "sent": "without receipt yet"}
@@ -172,7 +173,7 @@ def fields(job: Job) -> dict[str, str]:
 def head(job: Job, clock: Clock, cells: int) -> list[Line]:
     """The top of a job's view: what was asked, how far it is, since when."""
     accepted = instant(job.accepted)
-    nodes = f"to {job.nodes:,} node{'s' if job.nodes != 1 else ''}"
+    nodes = f"to {many(job.nodes, 'node')}"
     asked = joined([method(job), what(job)])
     number = joined([standing(job), done(job)], " ")
     drawn = bar(job, max(min(cells - width(number) - 2, LONGEST), 4))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tui import gauges, looks
+from tui import gauges, looks, words
 from tui.board import Board
 from tui.ink import EMPTY, Line, Span, Tone, fit, joined, line, say, width, wrapped
 from tui.rows import Health, NodeRow
@@ -116,7 +116,7 @@ def link(known: Known, cells: int, *, tall: bool = False) -> list[Line]:
     found, now = known.health.broker, known.now
     since = instant(found.since)
     lasted = f" for {long(float(int(now - since)))}" if since is not None else ""
-    many = f"{found.reconnects:,} reconnect{'s' if found.reconnects != 1 else ''}"
+    many = words.many(found.reconnects, "reconnect")
     where = (say(found.address or "no address", Tone.PLAIN), say(f"   {many}", Tone.MUTED))
     if found.connected:
         lines = [joined([(say(f"● connected{lasted}", Tone.GOOD),), where], "   ")]

@@ -8,11 +8,13 @@ from functools import partial
 from typing import Any
 
 from tui import question
+from tui.groups import OPENED
 from tui.ink import Line, Tone, say
 from tui.question import Question
 from tui.rows import MessageRow
 from tui.screens.page import Page
 from tui.stakes import Deed, stake
+from tui.words import many
 
 AT_ONCE = 500
 """Messages in one call."""
@@ -31,15 +33,22 @@ async def _cancel(page: Page, chosen: Sequence[MessageRow]) -> None:
     running = sum(row.state == "running" for row in chosen)
     text = "Cancel this message?" if len(chosen) == 1 else f"Cancel these {len(chosen):,} messages?"
     then = question.endings(len(chosen) - running, running)
-    if not await page.sure(_asked(page, Deed.CANCEL, text, chosen, then)):
-        return
-    results = await _called(page, "cancel", chosen)
+    if await page.sure(_asked(page, Deed.CANCEL, text, chosen, then)):
+        await cancel_now(page, [row.id for row in chosen])
+
+
+async def cancel_now(page: Page, ids: Sequence[str]) -> None:
+    """Cancel them without asking, and tell what became of them. Raises StewardError."""
+    results = await _each(page, "cancel", ids)
     if len(results) == 1:
         only = results[0]
         page.tell(only.get("note") or f"Now {only.get('state', 'cancelled')}")
     else:
         states = Counter(str(one.get("state")) for one in results)
-        page.tell(", ".join(f"{n:,} {state}" for state, n in states.items()))
+        asked = sum(states.pop(state, 0) for state in OPENED)
+        told = [f"{n:,} {state}" for state, n in states.items()]
+        told += [f"{asked:,} asked of {'its node' if asked == 1 else 'their nodes'}"] * bool(asked)
+        page.tell(", ".join(told))
     page.desk.link.refresh()
 
 
@@ -55,14 +64,18 @@ async def _retry(page: Page, chosen: Sequence[MessageRow]) -> None:
     if still := sum(row.is_open for row in chosen):
         those = "It has" if len(chosen) == 1 else f"{still:,} of them have"
         then.append((say(f"{those} not ended yet, and may be done twice.", Tone.WARN),))
-    if not await page.sure(_asked(page, Deed.RETRY, text, chosen, then)):
-        return
-    sent = [one for one in await _called(page, "retry", chosen) if one.get("newId")]
+    if await page.sure(_asked(page, Deed.RETRY, text, chosen, then)):
+        await retry_now(page, [row.id for row in chosen])
+
+
+async def retry_now(page: Page, ids: Sequence[str]) -> None:
+    """Send them again without asking; a single one is opened. Raises StewardError."""
+    sent = [one for one in await _each(page, "retry", ids) if one.get("newId")]
     if len(sent) == 1:
         page.tell("Sent again, as a new message")
         page.post_message(page.MessageChosen(str(sent[0]["newId"])))
     else:
-        page.tell(f"{len(sent):,} sent again")
+        page.tell(f"{many(len(sent), 'message')} sent again: they are a job of their own")
     page.desk.link.refresh()
 
 
@@ -74,10 +87,10 @@ def _asked(
     return Question(text, needed, len(chosen), whom=question.messages(chosen), then=then)
 
 
-async def _called(page: Page, method: str, chosen: Sequence[MessageRow]) -> list[dict[str, Any]]:
+async def _each(page: Page, method: str, ids: Sequence[str]) -> list[dict[str, Any]]:
     """What the daemon answered for each, asked in parts."""
     found: list[dict[str, Any]] = []
-    for at in range(0, len(chosen), AT_ONCE):
-        ids = [row.id for row in chosen[at : at + AT_ONCE]]
-        found += (await page.desk.link.call(method, ids=ids)).get("results", [])
+    for at in range(0, len(ids), AT_ONCE):
+        answer = await page.desk.link.call(method, ids=ids[at : at + AT_ONCE])
+        found += answer.get("results", [])
     return found

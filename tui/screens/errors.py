@@ -21,6 +21,7 @@ from tui.screens.taking import Parts
 from tui.wants import Query, Wants
 from tui.widgets.inked import Block
 from tui.widgets.table import Column, Table
+from tui.words import plural
 
 COLUMNS = (
     Column("time", "TIME", 8),
@@ -117,7 +118,7 @@ class ErrorsPage(PagedPage):
     def counted(self, rows: Sequence[ErrorRow]) -> str:
         """How many are held here."""
         more = "+" if self.desk.board.errors.cursor else ""
-        return f"{len(rows):,}{more} error{'s' if len(rows) != 1 else ''}"
+        return f"{len(rows):,}{more} {plural(len(rows), 'error')}"
 
     def note(self) -> Line:
         """Follows or paused, the level, and the rest."""

@@ -23,6 +23,7 @@ from tui.wants import Wants
 from tui.widgets.cards import Cards
 from tui.widgets.inked import Block
 from tui.widgets.lines import Lines
+from tui.words import several
 
 WIDE = 120
 LEFT = 60
@@ -278,7 +279,7 @@ def _key(group: Group) -> Hashable:
 
 
 def _who(group: Group) -> str:
-    return groups.several(list(dict.fromkeys(group.nodes)), 3)
+    return several(list(dict.fromkeys(group.nodes)), 3)
 
 
 def _of(group: Group, word: str) -> Line:

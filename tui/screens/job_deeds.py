@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
@@ -11,11 +10,11 @@ from tui.ink import Line, Tone, joined, line, say
 from tui.looks import PROBLEMS
 from tui.question import Question
 from tui.rows import Group, Job
+from tui.screens import deeds
 from tui.screens.page import Page
 from tui.stakes import Deed, stake
+from tui.words import many, several
 
-AT_ONCE = 500
-"""Messages in one call."""
 NAMED = 8
 """Nodes of a group that the question names."""
 
@@ -45,15 +44,9 @@ async def _cancel(page: Page, jobs: Sequence[str]) -> None:
         return
     running = sum(len(group.ids) for group in found if group.state == "running")
     then = question.endings(count - running, running)
-    text = f"Cancel what is open of {_these(jobs)}, {_messages(count)}?"
+    text = f"Cancel what is open of {_these(jobs)}, {many(count, 'message')}?"
     if await page.sure(_asked(page, Deed.CANCEL, text, found, then)):
-        answers = await _called(page, "cancel", found)
-        states = Counter(str(one.get("state")) for one in answers)
-        asked = sum(states.pop(state, 0) for state in groups.OPENED)
-        told = [f"{n:,} {state}" for state, n in states.items()]
-        told += [f"{asked:,} asked of {'its node' if asked == 1 else 'their nodes'}"] * bool(asked)
-        page.tell(", ".join(told))
-        page.desk.link.refresh()
+        await deeds.cancel_now(page, _ids(found))
 
 
 async def _retry(page: Page, jobs: Sequence[str]) -> None:
@@ -66,15 +59,9 @@ async def _retry(page: Page, jobs: Sequence[str]) -> None:
     if unsure := sum(len(group.ids) for group in found if not group.confirmed):
         those = "It is" if count == 1 else f"{unsure:,} of them {'is' if unsure == 1 else 'are'}"
         then.append((say(f"{those} unconfirmed, and may be done twice.", Tone.WARN),))
-    text = f"Send again what did not end well of {_these(jobs)}, {_messages(count)}?"
+    text = f"Send again what did not end well of {_these(jobs)}, {many(count, 'message')}?"
     if await page.sure(_asked(page, Deed.RETRY, text, found, then)):
-        sent = [one for one in await _called(page, "retry", found) if one.get("newId")]
-        if len(sent) == 1:
-            page.tell("Sent again, as a new message")
-            page.post_message(page.MessageChosen(str(sent[0]["newId"])))
-        else:
-            page.tell(f"{_messages(len(sent))} sent again: they are a job of their own")
-        page.desk.link.refresh()
+        await deeds.retry_now(page, _ids(found))
 
 
 def _asked(
@@ -91,21 +78,12 @@ async def _groups(page: Page, jobs: Sequence[str], kept: Callable[[Group], bool]
     return [group for job in found for group in job.groups if kept(group)]
 
 
-async def _called(page: Page, method: str, kept: Sequence[Group]) -> list[dict[str, object]]:
-    ids = [id for group in kept for id in group.ids]
-    found: list[dict[str, object]] = []
-    for at in range(0, len(ids), AT_ONCE):
-        answer = await page.desk.link.call(method, ids=ids[at : at + AT_ONCE])
-        found += answer.get("results", [])
-    return found
+def _ids(found: Sequence[Group]) -> list[str]:
+    return [id for group in found for id in group.ids]
 
 
 def _these(jobs: Sequence[str]) -> str:
     return "this job" if len(jobs) == 1 else f"these {len(jobs):,} jobs"
-
-
-def _messages(count: int) -> str:
-    return f"{count:,} message{'s' if count != 1 else ''}"
 
 
 def _listed(found: Sequence[Group]) -> list[Line]:
@@ -113,5 +91,5 @@ def _listed(found: Sequence[Group]) -> list[Line]:
     for group in found:
         count = (say(f"{len(group.ids):,}", Tone.STRONG),)
         lines.append(line("  ", *joined([count, groups.title(group)])))
-        lines.append((say(f"    {groups.several(group.nodes, NAMED)}", Tone.MUTED),))
+        lines.append((say(f"    {several(group.nodes, NAMED)}", Tone.MUTED),))
     return lines

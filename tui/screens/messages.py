@@ -22,6 +22,7 @@ from tui.screens.paged import PagedPage
 from tui.screens.taking import Parts
 from tui.wants import Query, Wants
 from tui.widgets.table import Column, Table
+from tui.words import plural
 
 COLUMNS = (
     Column("state", "STATE", 15),
@@ -91,7 +92,7 @@ class MessagesPage(PagedPage):
         if held.total is None:
             return f"{len(rows):,}+ messages"
         head = f"{len(rows):,} of {total:,}" if len(rows) < total else f"{total:,}"
-        return f"{head} message{'s' if total != 1 else ''}"
+        return f"{head} {plural(total, 'message')}"
 
     def lesson(self) -> list[Line]:
         """No messages yet."""

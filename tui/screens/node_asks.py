@@ -7,11 +7,12 @@ from functools import partial
 
 from steward.errors import NotPossible
 from steward.message import new_id
-from tui import pings, question, rows
+from tui import pings, question, rows, words
 from tui.ink import EMPTY, Line
 from tui.pings import Ping
 from tui.question import Question
 from tui.rows import NodeRow
+from tui.screens import sending
 from tui.screens.page import Page
 from tui.stakes import WIDE, Deed, Stake, stake
 
@@ -54,10 +55,10 @@ class Asking:
             )
         if held:
             page.tell(pings.held(held, page.key), bad=True)
-        if not names or not await page.sure(_asked(page, f"Ping {_nodes(names)}?", names)):
+        if not names or not await page.sure(_asked(page, f"Ping {words.nodes(names)}?", names)):
             return
         answer = await page.desk.link.call("submit", messages=pings.messages(names))
-        _tell_refused(page, answer)
+        sending.tell_refused(page, answer.get("refused", []))
         now = page.desk.clock.now()
         asked = {one["id"]: Ping(names[one["index"]], now) for one in answer.get("accepted", [])}
         self.last |= {ping.node: ping for ping in asked.values()}
@@ -106,13 +107,13 @@ def processes(page: Page, chosen: Sequence[NodeRow]) -> None:
 
 
 async def _processes(page: Page, names: Sequence[str]) -> None:
-    if not await page.sure(_asked(page, f"Ask {_nodes(names)} for its processes?", names)):
+    if not await page.sure(_asked(page, f"Ask {words.nodes(names)} for its processes?", names)):
         return
     body = {"data": [], "commandOrEvent": "CommandACK", "method": "ListProcesses"}
     ready = [{"toNode": name, **body} for name in names]
     job = str(new_id()) if len(ready) > 1 else None
     answer = await page.desk.link.call("submit", messages=ready, job=job)
-    _tell_refused(page, answer)
+    sending.tell_refused(page, answer.get("refused", []))
     accepted = answer.get("accepted", [])
     if accepted and job is None:
         page.post_message(page.MessageChosen(accepted[0]["id"]))
@@ -125,14 +126,3 @@ def _asked(page: Page, text: str, names: Sequence[str]) -> Question:
     nodes = page.desk.board.nodes
     needed = stake(Deed.ASK, names, nodes) if len(names) > WIDE else Stake.NONE
     return Question(text, needed, len(names), whom=question.nodes(names, nodes))
-
-
-def _nodes(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{len(names):,} nodes"
-
-
-def _tell_refused(page: Page, answer: dict[str, list[dict[str, str]]]) -> None:
-    if refused := answer.get("refused", []):
-        first = refused[0]
-        others = f" ({len(refused):,} refused in all)" if len(refused) > 1 else ""
-        page.tell(f"Refused: {first.get('text')}. {first.get('hint', '')}{others}", bad=True)

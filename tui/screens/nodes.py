@@ -24,6 +24,7 @@ from tui.screens.listing import ListPage
 from tui.wants import Wants
 from tui.widgets.inked import Block
 from tui.widgets.table import Column, Table
+from tui.words import plural
 
 COLUMNS = (
     Column("state", "STATE", 10),
@@ -115,7 +116,7 @@ class NodesPage(ListPage):
         """``3 of 43 nodes``."""
         total = len(self.desk.board.nodes)
         head = f"{len(rows):,} of {total:,}" if self.narrowed else f"{total:,}"
-        return f"{head} node{'s' if total != 1 else ''}"
+        return f"{head} {plural(total, 'node')}"
 
     @property
     def unread(self) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from steward.errors import NoDaemon, NothingMatched, StewardError
 from steward.message import new_id
 from tui import draft as drafts
-from tui import fates, preview, question, rows
+from tui import fates, preview, question, rows, words
 from tui.desk import Desk
 from tui.draft import Draft
 from tui.ink import Line, Tone, say
@@ -48,10 +48,7 @@ async def send(page: Page, given: Draft, deed: Deed = Deed.SEND) -> bool:
         return False
     job = str(new_id()) if len(ready) > 1 else None
     accepted, refused = await _submitted(page, ready, job)
-    if refused:
-        first = refused[0]
-        others = f" ({len(refused):,} refused in all)" if len(refused) > 1 else ""
-        page.tell(f"Refused: {first.get('text')}. {first.get('hint', '')}{others}", bad=True)
+    tell_refused(page, refused)
     if not accepted:
         return False
     if warnings := [one["warning"] for one in accepted if one.get("warning")]:
@@ -65,6 +62,14 @@ async def send(page: Page, given: Draft, deed: Deed = Deed.SEND) -> bool:
     else:
         page.post_message(page.JobChosen(job))
     return True
+
+
+def tell_refused(page: Page, refused: Sequence[Mapping[str, str]]) -> None:
+    """Why the daemon did not take the first of them, and how many others it did not take."""
+    if refused:
+        first = refused[0]
+        others = f" ({len(refused):,} refused in all)" if len(refused) > 1 else ""
+        page.tell(f"Refused: {first.get('text')}. {first.get('hint', '')}{others}", bad=True)
 
 
 def repeat(page: Page) -> None:
@@ -90,13 +95,12 @@ async def keep(desk: Desk) -> None:
 
 def _asked(desk: Desk, given: Draft, names: Sequence[str], deed: Deed) -> Question:
     nodes = desk.board.nodes
-    whom = names[0] if len(names) == 1 else f"{len(names):,} nodes"
     verb = "Send this once more to" if deed is Deed.REPEAT else "Send this to"
     then: list[Line] = [fates.summed_up(names, nodes)]
     risks = preview.risks(given, names, nodes, linked=desk.linked)
     then += [(say(one, Tone.WARN),) for one in risks]
     return Question(
-        f"{verb} {whom}?",
+        f"{verb} {words.nodes(names)}?",
         stake(deed, names, nodes),
         len(names),
         what=preview.asked(given),
