@@ -203,9 +203,9 @@ def run_time(row: MessageRow) -> float | None:
 
 
 def error_cells(row: ErrorRow, clock: Clock) -> dict[str, Line]:
-    """The cells of the Errors table."""
+    """The cells of the Errors table, with the time of the first of several: that is its order."""
     return {
-        "time": (say(clock.time(row.at), Tone.MUTED),),
+        "time": (say(clock.time(instant(row.time)), Tone.MUTED),),
         "level": looks.level(row.level),
         "node": (say(row.node, Tone.STRONG),),
         "times": (say(f"×{row.count}", Tone.WARN) if row.count > 1 else say(""),),
@@ -220,8 +220,7 @@ def error_entry(row: ErrorRow, clock: Clock, cells: int) -> list[Line]:
     head = [looks.level(row.level), (say(row.node, Tone.STRONG),)]
     head.append((say(row.code, Tone.MUTED),) if row.code else EMPTY)
     if row.count > 1:
-        since = clock.time(instant(row.time))
-        head.append((say(f"×{row.count} since {since}", Tone.WARN),))
+        head.append((say(f"×{row.count}, last at {clock.time(row.at)}", Tone.WARN),))
     lines = [joined(head, " · "), *wrapped((say(row.text),), cells)]
     return lines + (wrapped((say(row.hint, Tone.ACCENT),), cells) if row.hint else [])
 

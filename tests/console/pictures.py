@@ -18,6 +18,7 @@ from typing import NamedTuple
 from node.fleet import fleet
 from node.traffic import Traffic
 from node.world import World, world
+from node.yarns import CHECKS
 from tests.console.recording import Recorder, Recording
 from tests.console.still import screen, take
 from tui.app import Console
@@ -36,13 +37,13 @@ class Picture(NamedTuple):
 
 PICTURES = {
     "console": Picture((150, 36), ("2",)),
-    "nodes": Picture((150, 36), ("down", "down", "down")),
+    "nodes": Picture((160, 36), ("s", "down", "down")),
     "messages": Picture((150, 36), ("2", "z")),
-    "message": Picture((150, 36), ("2", "slash", "'engine", "enter", "enter")),
-    "compose": Picture((120, 30), ("c", "'ship1*", "enter", "'systemctl restart ais-server")),
+    "message": Picture((150, 36), ("2", "slash", "'main engine", "enter", "enter")),
+    "compose": Picture((120, 28), ("3", "'site=oslo", "enter", "'systemctl restart ais-server")),
     "errors": Picture((150, 30), ("4",)),
     "jobs": Picture((150, 30), ("5",)),
-    "job": Picture((150, 36), ("5", "enter")),
+    "job": Picture((150, 36), ("5", "slash", "'gateway", "enter", "enter", "down", "d")),
     "health": Picture((150, 36), ("6",)),
     "help": Picture((120, 40), ("2", "question_mark")),
     "palette": Picture((120, 30), ("ctrl+p", "'hol")),
@@ -72,12 +73,15 @@ async def record(state_dir: Path) -> Recording:
 
 
 async def day(here: World, stack: AsyncExitStack, seconds: float) -> None:
-    """Let traffic pass."""
+    """Let traffic pass; at its end all ships are asked whether their gateway is up."""
     numbers = range(1, SHIPS + 1)
     ships = await stack.enter_async_context(fleet(here.folder, here.broker.address, numbers))
     traffic = asyncio.create_task(Traffic(here, ships, seed=7).run())
     stack.callback(traffic.cancel)
     await asyncio.sleep(seconds)
+    check = {"data": CHECKS[2], "commandOrEvent": "CommandACK", "method": "ShellCommand"}
+    await here.ask("submit", messages=[{"toNode": f"ship{n}", **check} for n in numbers])
+    await asyncio.sleep(10.0)
 
 
 async def main() -> None:
@@ -93,6 +97,8 @@ async def main() -> None:
     kept = Recording.read(RUN)
     for name, picture in PICTURES.items():
         (HERE / f"{name}.svg").write_text(await draw(kept, picture))
+    kept.forget_unasked()
+    kept.write(RUN, {})
 
 
 if __name__ == "__main__":

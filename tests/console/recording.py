@@ -31,6 +31,8 @@ class Recording:
     wall: float = 0.0
     answers: dict[str, Any] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
+    asked: set[str] = field(default_factory=set)
+    """The questions that were answered from here."""
 
     @classmethod
     def read(cls, path: Path) -> Recording:
@@ -46,6 +48,14 @@ class Recording:
         for word, instead in hidden.items():
             text = text.replace(word, instead)
         path.write_text(text + "\n")
+
+    def forget_unasked(self) -> None:
+        """Keep only what was answered from here, and what somebody followed."""
+        self.answers = {asked: self.answers[asked] for asked in self.asked & self.answers.keys()}
+        followed = {one for one in self.asked if one.startswith("follow")}
+        self.notes = [
+            note for note in self.notes if key("follow", {"id": note.params["id"]}) in followed
+        ]
 
     @property
     def clock(self) -> Clock:
@@ -68,12 +78,12 @@ class Replay:
     async def call(self, method: str, /, **params: Any) -> Any:
         if method == "follow" and params["id"]:
             self._followed.put_nowait(params["id"])
+        asked = key(method, params)
+        self._recording.asked.add(asked)
         try:
-            return self._recording.answers[key(method, params)]
+            return self._recording.answers[asked]
         except KeyError:
-            raise NotPossible(
-                f"{method} was not asked with {params} when this was recorded"
-            ) from None
+            raise NotPossible(f"{asked} was not asked when this was recorded") from None
 
     async def notifications(self) -> AsyncIterator[Note]:
         while id := await self._followed.get():
