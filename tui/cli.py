@@ -19,7 +19,7 @@ from steward.config import default_state_dir
 from steward.control.address import SOCKET_NAME
 from steward.control.client import ControlClient
 from steward.errors import UsageError
-from tui import memory
+from tui import garbage, memory
 from tui.app import Console
 from tui.picture import cells, save
 from tui.settings import Settings, load
@@ -75,6 +75,7 @@ def console(
         settings=settings,
         folder=None if picture is not None else memory.folder(),
         where=_where(state_dir),
+        settle=garbage.settle,
     )
     if picture is not None:
         save(app, picture, cells(size), keys.split())

@@ -13,8 +13,9 @@ from tui.held import Part
 from tui.wants import Client, Query, Wants
 
 PAGE = 200
-NODES = 1000
-"""Nodes in a page of the roster: so many are on the screen before the others are read."""
+FIRST, NODES = 200, 1000
+"""Nodes in the first page of the roster, which is on the screen before the others are read, and in
+each of those."""
 LAST = 12
 """Messages of one node that its pane shows."""
 TOLD: Mapping[str, Any] = {"method": ["ListProcesses"], "state": ["succeeded"]}
@@ -37,7 +38,8 @@ async def nodes_of(client: Client, names: frozenset[str]) -> events.NodesRead:
 
 async def roster_page(client: Client, after: str) -> events.NodesRead:
     """The nodes whose names come after this one, as many as a page has."""
-    answer = await client.call("nodes", limit=NODES, **({"after": after} if after else {}))
+    asked: dict[str, Any] = {"limit": NODES, "after": after} if after else {"limit": FIRST}
+    answer = await client.call("nodes", **asked)
     return events.NodesRead(_nodes(answer), None, after, answer["cursor"])
 
 
