@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -74,9 +74,11 @@ class Console(Everywhere):
         settings: Settings | None = None,
         folder: Path | None = None,
         where: Sequence[str] = (),
+        settle: Callable[[], object] = lambda: None,
     ) -> None:
         """``folder``: where small things are kept for the operator; None: nowhere. ``where``: the
-        flags with which a command line finds this daemon; none: it does so by itself."""
+        flags with which a command line finds this daemon; none: it does so by itself.
+        ``settle``: called when much has come that stays."""
         super().__init__()
         link = Link(connect, self.post_message)
         self.desk = Desk(Board(), link, clock or Clock(), read_only=read_only, socket=socket)
@@ -84,6 +86,7 @@ class Console(Everywhere):
             self.desk.memory = Memory(folder / memory.FILE)
         self.desk.where = where
         self._drawing, self._drawn = False, 0.0
+        self._settle = settle
         self._typed = TypeAhead(self)
         for theme in THEMES:
             self.register_theme(theme)
@@ -125,6 +128,8 @@ class Console(Everywhere):
         """Fold it into the board; draw once for all that has come together."""
         before = self.desk.board.declined
         self.desk.board.fold(event)
+        if isinstance(event, events.NodesRead) and event.asked is None:
+            self._settle()
         if self.desk.board.declined != before:
             toast(self, self.desk.board.declined, bad=True)
         if event.draws and event.urgent:
