@@ -32,7 +32,7 @@ from tui.screens.jobs import JobsPage
 from tui.screens.message import MessagePage
 from tui.screens.messages import MessagesPage
 from tui.screens.nodes import NodesPage
-from tui.screens.page import Page
+from tui.screens.page import WIDE, Page
 from tui.settings import Settings
 from tui.theme import DARK, NAMES, THEMES, fitting
 from tui.times import Clock
@@ -48,7 +48,6 @@ PLACES: dict[str, type[Page]] = {
     "jobs": JobsPage,
     "health": HealthPage,
 }
-WIDE = 120
 GAP = 0.25
 """Seconds between two repaints for what was heard: at most four a second."""
 TICK = 1.0

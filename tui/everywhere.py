@@ -15,14 +15,10 @@ from tui.registry import BY_ID
 from tui.screens import finding, node_deeds, sending
 from tui.screens.compose import ComposePage
 from tui.screens.help import Help
-from tui.screens.job import JobPage
 from tui.screens.listing import ListPage
-from tui.screens.message import MessagePage
 from tui.screens.page import Page
+from tui.screens.view import View
 from tui.toast import toast
-
-VIEWS = (MessagePage, JobPage)
-"""Screens that lie on top of the one that they were opened from."""
 
 
 class Everywhere(App[None]):
@@ -53,7 +49,7 @@ class Everywhere(App[None]):
         if self.current_mode != place:
             self._came_from = self.current_mode
             self.switch_mode(place)
-        elif isinstance(page, VIEWS):
+        elif isinstance(page, View):
             self.pop_screen()
         else:
             page.front()
@@ -123,7 +119,7 @@ class Everywhere(App[None]):
 
     def do_back(self) -> None:
         page = self.page
-        if isinstance(page, VIEWS):
+        if isinstance(page, View):
             if not page.leave():
                 self.pop_screen()
         elif isinstance(page, ComposePage):

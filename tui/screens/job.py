@@ -17,7 +17,7 @@ from tui.ink import EMPTY, Line, Tone, joined, line, plain, say
 from tui.outcome import Outcome
 from tui.rows import Group, Job, MessageRow
 from tui.screens import job_deeds
-from tui.screens.searching import SearchPage
+from tui.screens.view import View
 from tui.sheets import Document, Few
 from tui.wants import Wants
 from tui.widgets.cards import Cards
@@ -25,7 +25,6 @@ from tui.widgets.inked import Block
 from tui.widgets.lines import Lines
 from tui.words import several
 
-WIDE = 120
 LEFT = 60
 """Cells of the groups' pane beside the other, as in the style sheet."""
 MARGINS = 4
@@ -41,7 +40,7 @@ AGAIN = 5.0
 """Seconds after which an open job is read again, unasked: messages may have joined it."""
 
 
-class JobPage(SearchPage):
+class JobPage(View):
     """Live: what the daemon tells of the job's messages is drawn, and only they are asked for."""
 
     place = "job"
@@ -49,18 +48,13 @@ class JobPage(SearchPage):
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("job")]
 
     def __init__(self, desk: Desk, job: str, tab: str) -> None:
-        super().__init__(desk)
-        self._about, self._tab, self._diff = job, tab, False
+        super().__init__(desk, job, tab)
+        self._diff = False
         self._ids_of: Job | None = None
         self._can_change: frozenset[str] | None = None
         self._made: tuple[object, ...] = ()
         self._text = Document([])
         self._sheets = Outcome(lambda action: f"in its message {self.key(action)}")
-
-    @property
-    def tab(self) -> str:
-        """The tab it was opened from."""
-        return self._tab
 
     def body(self) -> Iterable[Widget]:
         """The job on top; its groups, and what the chosen one brought: beside them, or below."""
@@ -81,7 +75,7 @@ class JobPage(SearchPage):
     def job(self) -> Job | None:
         """The job, once it has been read."""
         found = self.desk.board.job
-        return found if found is not None and found.job == self._about else None
+        return found if found is not None and found.job == self.about else None
 
     @property
     def group(self) -> Group | None:
@@ -97,7 +91,7 @@ class JobPage(SearchPage):
         """The job, a message of each group in sight, and the nodes for what is waited for."""
         job, known = self.job, self.desk.board.samples
         if job is None:
-            return Wants(nodes=True, job=self._about)
+            return Wants(nodes=True, job=self.about)
         if job is not self._ids_of:
             changing = (g.ids for g in job.groups if groups.is_open(g) or not g.confirmed)
             self._ids_of, self._can_change = job, frozenset(id for ids in changing for id in ids)
@@ -107,7 +101,7 @@ class JobPage(SearchPage):
         settled = (g.sample for g in job.groups if g.confirmed and not groups.is_open(g))
         return Wants(
             nodes=True,
-            job=self._about,
+            job=self.about,
             samples=tuple(lacking),
             job_settled=frozenset(id for id in settled if id in known),
             job_open=self._can_change,
@@ -115,7 +109,7 @@ class JobPage(SearchPage):
 
     def note(self) -> Line:
         """The job's id."""
-        shown = render.short_id(self._about)
+        shown = render.short_id(self.about)
         return line(say("job ", Tone.MUTED), say(shown))
 
     def _card(self, group: Group, cells: int) -> list[Line]:
@@ -127,24 +121,17 @@ class JobPage(SearchPage):
         job, cards = self.job, self.query_one(Cards)
         summary, outcome = self.query_one("#summary", Block), self.query_one("#outcome", Lines)
         if job is None:
-            why = self.desk.board.declined
-            failed = why if why.startswith("job: ") else ""
-            text = failed or f"Reading job {self._about} …"
-            summary.show([EMPTY, (say(text, Tone.WARN if failed else Tone.MUTED),)])
+            summary.show([EMPTY, (self.reading(),)])
             return
         top = results.head(job, self.desk.clock, self.size.width - MARGINS)
-        summary.show([EMPTY, *top] if self._wide else top)
-        tall = LARGE if self._wide or self.size.height >= HIGH else SMALL
+        summary.show([EMPTY, *top] if self.is_wide else top)
+        tall = LARGE if self.is_wide or self.size.height >= HIGH else SMALL
         cards.show(job.groups, tall=tall, empty=[(say("No messages.", Tone.MUTED),)])
-        if not self._wide:
+        if not self.is_wide:
             room = max(self.size.height - 9, 6)
             cards.styles.height = min(len(job.groups) * tall, room // 2 // tall * tall or tall)
         outcome.show(self._outcome(job))
         self.rewant()
-
-    @property
-    def _wide(self) -> bool:
-        return self.size.width >= WIDE
 
     def searched(self) -> Lines:
         """What the chosen group brought."""
@@ -156,7 +143,7 @@ class JobPage(SearchPage):
         if group is None:
             return Document([])
         sample, most = self.sample(group), groups.majority(job.groups)
-        cells = self.size.width - MARGINS - BAR - (LEFT if self._wide else 0)
+        cells = self.size.width - MARGINS - BAR - (LEFT if self.is_wide else 0)
         nodes = self.desk.board.nodes if groups.is_open(group) else None
         against = self.sample(most) if self._diff else None
         moment = int(self.desk.clock.now()) if nodes is not None else 0
@@ -218,7 +205,7 @@ class JobPage(SearchPage):
         if len(group.ids) == 1:
             self.post_message(self.MessageChosen(group.ids[0]))
             return
-        wanted = f"job={self._about} state={group.state}"
+        wanted = f"job={self.about} state={group.state}"
         if sum(other.state == group.state for other in job.groups) > 1:
             if len(group.nodes) <= MOST_NAMED:
                 wanted += f" node={','.join(group.nodes)}"
@@ -266,7 +253,7 @@ class JobPage(SearchPage):
             if (sample := held.get(group["sample"])) is not None:
                 group["message"] = msgspec.to_builtins(sample)
         text = json.dumps(told, indent=2, ensure_ascii=False)
-        name = "".join(c for c in self._about if c.isalnum() or c == "-")[:64]
+        name = "".join(c for c in self.about if c.isalnum() or c == "-")[:64]
         return f"job-{name}.json", text.encode("utf-8", "replace") + b"\n"
 
 

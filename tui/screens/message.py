@@ -22,13 +22,12 @@ from tui.outcome import Outcome
 from tui.rows import MessageRow
 from tui.screens import deeds
 from tui.screens.page import Work
-from tui.screens.searching import SearchPage
+from tui.screens.view import View
 from tui.sheets import Document, Few, Sheet
 from tui.wants import Wants
 from tui.whole import Whole
 from tui.widgets.lines import Lines
 
-WIDE = 120
 STORY = 60
 """Cells of the story's pane beside the other, as in the style sheet."""
 MARGINS = 4
@@ -38,7 +37,7 @@ LOOK = 2.0
 """Seconds after which the message that this one waits for is read again until it runs."""
 
 
-class MessagePage(SearchPage):
+class MessagePage(View):
     """Live: every change of the message is drawn when the daemon tells it."""
 
     place = "message"
@@ -46,8 +45,8 @@ class MessagePage(SearchPage):
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("message")]
 
     def __init__(self, desk: Desk, id: str, tab: str, *, output: bool = False) -> None:
-        super().__init__(desk)
-        self._about, self._tab, self._output_first = id, tab, output
+        super().__init__(desk, id, tab)
+        self._output_first = output
         self._json = False
         self._wanted = Wants()
         self._outcome = Outcome(self.key)
@@ -56,11 +55,6 @@ class MessagePage(SearchPage):
         self._before: MessageRow | None = None
         self._before_at = 0.0
         self._repaints = False
-
-    @property
-    def tab(self) -> str:
-        """The tab it was opened from."""
-        return self._tab
 
     def body(self) -> Iterable[Widget]:
         """The story, and what came out: beside it where there is room, else below in one text."""
@@ -75,22 +69,22 @@ class MessagePage(SearchPage):
         """The message, the nodes for its node's state, and its output while it runs."""
         row = self.row
         runs = row is not None and row.is_open and row.command_or_event == "CommandACK"
-        return Wants(nodes=True, message=self._about, follow=self._about if runs else None)
+        return Wants(nodes=True, message=self.about, follow=self.about if runs else None)
 
     @property
     def row(self) -> MessageRow | None:
         """The message, once it has been read."""
         board = self.desk.board
-        if board.message is not None and board.message.id == self._about:
+        if board.message is not None and board.message.id == self.about:
             return board.message
-        held = (row for row in board.messages.rows if row.id == self._about)
+        held = (row for row in board.messages.rows if row.id == self.about)
         return next((row for row in held if row.result is None and not row.data_cut), None)
 
     @property
     def live(self) -> Live | None:
         """What came of its output while it ran."""
         live = self.desk.board.live
-        return live if live is not None and live.id == self._about else None
+        return live if live is not None and live.id == self.about else None
 
     def note(self) -> Line:
         """State and id."""
@@ -105,18 +99,15 @@ class MessagePage(SearchPage):
         left, right = self.query_one("#story", Lines), self.query_one("#outcome", Lines)
         row = self.row
         if row is None:
-            why = self.desk.board.declined
-            failed = why if why.startswith("message: ") else ""
-            text = failed or f"Reading message {self._about} …"
-            left.show([(say(text, Tone.WARN if failed else Tone.MUTED),)])
+            left.show([(self.reading(),)])
             return
         if self.wants() != self._wanted:
             self._wanted = self.wants()
             self.rewant()
         self._look_ahead(row)
-        right.display = self._wide
+        right.display = self.is_wide
         told, follows = Few(tuple(self._story(row))), self.live is not None
-        if self._wide:
+        if self.is_wide:
             left.show(Document([told]))
             right.show(Document(self._came_out(row)), tail=follows)
         else:
@@ -126,16 +117,12 @@ class MessagePage(SearchPage):
             self.call_after_refresh(self._to_outcome)
 
     @property
-    def _wide(self) -> bool:
-        return self.size.width >= WIDE
-
-    @property
     def _cells(self) -> int:
         """The outcome's width."""
-        return self.size.width - MARGINS - (STORY if self._wide else 0)
+        return self.size.width - MARGINS - (STORY if self.is_wide else 0)
 
     def _story(self, row: MessageRow) -> list[Line]:
-        cells = (STORY if self._wide else self.size.width) - MARGINS
+        cells = (STORY if self.is_wide else self.size.width) - MARGINS
         clock, node = self.desk.clock, self.desk.board.nodes.get(row.to_node)
         state = self.desk.node_state(row.to_node)
         lines = story.facts(row, clock, state, cells, self.key)
@@ -180,7 +167,7 @@ class MessagePage(SearchPage):
 
     def searched(self) -> Lines:
         """What came out; in one text with the story where there is no room beside it."""
-        return self.query_one("#outcome" if self._wide else "#story", Lines)
+        return self.query_one("#outcome" if self.is_wide else "#story", Lines)
 
     def _to_outcome(self) -> None:
         """Go to what came out: its pane, or its place below the story; to its end if it grows."""
@@ -191,7 +178,7 @@ class MessagePage(SearchPage):
         if row.is_open and self.live is not None:
             text.do_move_last()
         else:
-            below = 0 if self._wide else len(self._story(row)) + 1
+            below = 0 if self.is_wide else len(self._story(row)) + 1
             text.scroll_to(x=0, y=below, animate=False, force=True)
 
     def do_message_output(self) -> None:

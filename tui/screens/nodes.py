@@ -55,7 +55,6 @@ SORTS: Mapping[str, Callable[[NodeRow], Any]] = {
 """Each with what needs a look at the top: trouble, the longest silent, the most, the oldest."""
 RISING = ("name", "state")
 """Columns of which the least comes first; of the others the greatest."""
-WIDE = 120
 DETAIL = 42
 """Cells of the text in the pane, whose width is in the style sheet."""
 
@@ -90,8 +89,7 @@ class NodesPage(ListPage):
 
     def wants(self) -> Wants:
         """All nodes; in full the one under the cursor, if its pane is there."""
-        wide = self.size.width >= WIDE
-        row = self.table.current if wide else None
+        row = self.table.current if self.is_wide else None
         return Wants(nodes=True, node=row.name if row is not None else None)
 
     def shown(self) -> Sequence[NodeRow]:
@@ -146,7 +144,7 @@ class NodesPage(ListPage):
         super().draw()
         row, opened = self.table.current, self.desk.board.opened
         pane = self.query_one("#detail", Block)
-        if self.size.width < WIDE or row is None:
+        if not self.is_wide or row is None:
             pane.display = False
             return
         pane.display = True

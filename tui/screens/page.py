@@ -27,6 +27,8 @@ from tui.toast import toast
 from tui.wants import Wants
 from tui.widgets.inked import Block
 
+WIDE = 120
+"""Cells from which two panes have room side by side."""
 Work = Callable[[], Awaitable[object]]
 """Started only when its worker is, so that one which never runs leaves nothing behind."""
 
@@ -104,6 +106,11 @@ class Page(Screen[None]):
     def tab(self) -> str:
         """The tab that is marked."""
         return self.place
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether two panes have room side by side."""
+        return self.size.width >= WIDE
 
     def repaint(self) -> None:
         """Bring everything up to date with the board and the clock."""
