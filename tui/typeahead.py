@@ -7,11 +7,13 @@ what has the focus at that moment: the command would be taken for keys of the sc
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from typing import Any
 
 from textual.app import App
 from textual.events import Key
+from textual.screen import ModalScreen
 from textual.widgets import Input
 
 ROUNDS = 100
@@ -20,6 +22,9 @@ PAUSE = 0.005
 """in between (seconds)."""
 PATIENCE = 0.5
 """Seconds for each time; then the next key comes all the same."""
+
+ACTIONS = "actions"
+"""The group of the workers that carry out what a key asks for."""
 
 
 class TypeAhead:
@@ -59,15 +64,24 @@ class TypeAhead:
     async def _settled(self) -> None:
         """The screen in front has its widgets and its focus, and nothing comes any more."""
         before: object = None
+        patient = time.monotonic() + PATIENCE
         for _ in range(ROUNDS):
             await self._asked()
             screen = self._app.screen
             now = (screen, screen.focused, len(screen.children))
             ready = screen.is_mounted and (screen.focused or not screen.focus_chain)
-            if ready and screen.children and now == before:
+            waits = self._acts() and time.monotonic() < patient
+            if ready and screen.children and now == before and not waits:
                 return
             before = now
             await asyncio.sleep(PAUSE)
+
+    def _acts(self) -> bool:
+        """The daemon is being told or asked something, before a question perhaps: what is typed
+        next may be its answer."""
+        if isinstance(self._app.screen, ModalScreen):
+            return False
+        return any(one.group == ACTIONS and not one.is_finished for one in self._app.workers)
 
     async def _asked(self) -> None:
         """Once everybody has worked through what was in their queues."""
