@@ -93,7 +93,7 @@ class NodeViews:
     def names(self, tables: Tables, names: Collection[str] | None = None) -> list[NodeName]:
         """Every known node, in order, this one too; or those of ``names`` that are."""
         here = self._facts.settings.node
-        heard = {name for name, *_ in tables.records.sightings()} | tables.outbox.nodes() | {here}
+        heard = {*tables.records.names(), *tables.outbox.nodes(), here}
         return sorted(heard if names is None else heard.intersection(names))
 
     def _known(

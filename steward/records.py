@@ -80,6 +80,10 @@ class Records(ErrorRecords):
         sql = "SELECT name, heard, interval, goodbye FROM roster"
         return self.con.execute(sql).fetchall()
 
+    def names(self) -> list[NodeName]:
+        """Every node that ever said hello."""
+        return [name for (name,) in self.con.execute("SELECT name FROM roster")]
+
     def hellos(self) -> list[tuple[NodeName, bytes]]:
         """What every node said of itself last, as JSON."""
         return self.con.execute("SELECT name, hello FROM roster").fetchall()

@@ -79,7 +79,8 @@ class Link:
         if note.method == "output":
             self._tell(events.OutputCame(rows.read(rows.Output, changed)))
             return
-        self._pace.again("status")
+        if changed.get("status"):
+            self._pace.again("status")
         ids = changed.get("messages", [])
         if ids != []:
             self._note_messages(ids)
@@ -140,7 +141,7 @@ class Link:
             if now >= tick:
                 tick = now + STATUS_EVERY
                 self._pace.again("status", "health")
-            wanted = (*self._wants.topics(), "status")
+            wanted = (*self._parts(), "nodes", "status")
             if not self._follows:
                 await self._follow(client)
             elif ready := self._pace.ready(wanted, now):
@@ -150,6 +151,10 @@ class Link:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(min(self._pace.wait(wanted, now), tick - now)):
                         await self._wake.wait()
+
+    def _parts(self) -> list[str]:
+        """What this screen alone shows is read before what all of them show."""
+        return [part for part in self._wants.topics() if part != "nodes"]
 
     def _age(self, now: float) -> None:
         """A node's errors leave the last hour without anything happening."""
@@ -163,7 +168,7 @@ class Link:
         last: events.Heard | None = None
         try:
             for part in parts:
-                if part == "status" or part in self._wants.topics():
+                if part in ("nodes", "status") or part in self._wants.topics():
                     event = await self._read(client, part)
                     if last is not None and event is not None:
                         event.urgent |= last.urgent

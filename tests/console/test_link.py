@@ -16,7 +16,7 @@ from tests.console.world import fleet
 from tui import events
 from tui.board import Board
 from tui.link import Link
-from tui.pace import MIN_GAP
+from tui.pace import MIN_GAP, MOST
 from tui.wants import Query, Wants
 
 
@@ -105,6 +105,90 @@ async def test_what_changes_is_read_at_most_four_times_a_second() -> None:
     assert 1 <= rounds <= 0.8 / MIN_GAP + 1
 
 
+async def test_of_messages_that_change_those_alone_are_read() -> None:
+    daemon = fleet()
+    async with linked(daemon, Wants(messages=Query())) as (_link, heard):
+        await until(lambda: heard.board.messages.read)
+        first, second = daemon.messages[:2]
+        held = heard.board.messages.rows
+        first["state"] = "cancelled"
+        daemon.tell(messages=[first["id"]])
+        await until(lambda: heard.board.messages.rows[0].state == "cancelled")
+        assert all(a is b for a, b in zip(held[1:], heard.board.messages.rows[1:], strict=True))
+        fresh = dict(second, id="fresh")
+        daemon.messages.insert(0, fresh)
+        daemon.tell(messages=["fresh"])
+        await until(lambda: heard.board.messages.rows[0].id == "fresh")
+        assert heard.board.messages.total == len(daemon.messages)
+    first_page, *others = daemon.asked_for("messages")
+    assert first_page == {"limit": 200, "brief": True}
+    assert [asked["ids"] for asked in others] == [[first["id"]], ["fresh"]]
+
+
+async def test_many_that_change_are_read_as_the_newest_page_and_as_what_is_in_sight() -> None:
+    daemon = fleet()
+    older = daemon.messages[-1]["id"]
+    async with linked(daemon, Wants(messages=Query(), sight=(older,))) as (_link, heard):
+        await until(lambda: heard.board.messages.read)
+        count = len(daemon.asked_for("messages"))
+        daemon.messages[-1]["state"] = "cancelled"
+        daemon.tell(messages=[f"m{n}" for n in range(MOST + 1)])
+        await until(lambda: len(daemon.asked_for("messages")) >= count + 2)
+        await until(lambda: heard.board.messages.rows[-1].state == "cancelled")
+    asked = daemon.asked_for("messages")[count:]
+    assert {"limit": 200, "brief": True} in asked
+    assert {"limit": 1, "brief": True, "ids": [older]} in asked
+
+
+async def test_a_message_that_is_open_is_not_read_for_every_other_one() -> None:
+    daemon = fleet()
+    mine, other = daemon.messages[0]["id"], daemon.messages[1]["id"]
+    async with linked(daemon, Wants(message=mine)) as (_link, heard):
+        await until(lambda: heard.board.message)
+        began = time.monotonic()
+        while time.monotonic() - began < 1.2:
+            daemon.tell(messages=[other])
+            await asyncio.sleep(0.05)
+        assert len(daemon.asked_for("message")) == 1
+        daemon.tell(messages=[mine])
+        await until(lambda: len(daemon.asked_for("message")) == 2)
+        daemon.tell(messages=[other])
+        await until(lambda: len(daemon.asked_for("message")) == 3)
+
+
+async def test_the_roster_comes_page_by_page_and_other_parts_between() -> None:
+    daemon = fleet()
+    for n in range(2500):
+        daemon.nodes[f"far{n:04}"] = dict(daemon.nodes["ship1"], name=f"far{n:04}")
+    async with linked(daemon, Wants(messages=Query())) as (_link, heard):
+        await until(lambda: heard.board.nodes)
+        daemon.tell(nodes=["ship1"])
+        await until(lambda: heard.board.nodes_read)
+        parts = [len(e.nodes) for e in heard.events if isinstance(e, events.NodesRead)]
+        assert parts[:4] == [200, 1000, 1000, 309]
+        assert heard.board.nodes.keys() == daemon.nodes.keys()
+        await until(lambda: daemon.asked_for("nodes")[-1] == {"names": ["ship1"]})
+    names = [name for name, _ in daemon.asked]
+    assert "messages" in names[: names.index("nodes")]
+    assert len(daemon.asked_for("nodes")) == 5
+
+
+async def test_what_was_just_asked_for_is_drawn_at_once_and_the_rest_together() -> None:
+    daemon = fleet()
+    async with linked(daemon, Wants(nodes=True)) as (link, heard):
+        await until(lambda: heard.board.nodes_read)
+        link.want(Wants(errors=Query()))
+        await until(lambda: heard.board.errors.read)
+        await asyncio.sleep(2 * MIN_GAP)  # both may be read again
+        daemon.tell(nodes=["ship1"], errors=1)
+        before = len(heard.events)
+        await until(lambda: len(heard.events) >= before + 2)
+    (asked, *_) = [e for e in heard.events if isinstance(e, events.ErrorsRead)]
+    assert asked.urgent
+    both = heard.events[before : before + 2]
+    assert [(e.draws, e.urgent) for e in both] == [(False, False), (True, False)]
+
+
 async def test_another_query_is_read_at_once_and_too_many_changes_count_too() -> None:
     daemon = fleet()
     async with linked(daemon, Wants(messages=Query())) as (link, heard):
@@ -147,7 +231,9 @@ async def test_a_daemon_that_dies_is_missed_and_found_again() -> None:
 async def test_what_the_daemon_declines_is_told_and_the_rest_goes_on() -> None:
     daemon = Refusing(fleet().nodes)
     async with linked(daemon, Wants(nodes=True, messages=Query())) as (_link, heard):
-        await until(lambda: "messages: the store is damaged" in heard.board.declined)
+        await until(lambda: heard.board.declined)
+        said = {e.about: e.text for e in heard.events if isinstance(e, events.Declined)}
+        assert said["messages"].startswith("the store is damaged")
         count = len(daemon.asked_for("status"))
         await until(lambda: len(daemon.asked_for("status")) > count)
         assert heard.board.connected
