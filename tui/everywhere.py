@@ -9,9 +9,8 @@ from textual.app import App
 from textual.worker import Worker
 
 from steward.errors import StewardError, nearest
-from tui import actions, kept, theme
-from tui.desk import Desk
-from tui.registry import BY_ID
+from tui import kept, theme
+from tui.acting import Guarded
 from tui.screens import finding, node_deeds, sending
 from tui.screens.compose import ComposePage
 from tui.screens.help import Help
@@ -21,26 +20,15 @@ from tui.screens.view import View
 from tui.toast import toast
 
 
-class Everywhere(App[None]):
+class Everywhere(Guarded, App[None]):
     """The handlers of the registry's place ``app``."""
 
-    desk: Desk
     _came_from = "nodes"
 
     @property
     def page(self) -> Page | None:
         """The screen in front; None while something asks on top of it."""
         return self.screen if isinstance(self.screen, Page) else None
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Textual's: a read-only console has no key that changes anything."""
-        if action == "act" and parameters:
-            return actions.allowed(str(parameters[0]), read_only=self.desk.read_only)
-        return True
-
-    def action_act(self, name: str) -> None:
-        """Carry out one of the registry's actions."""
-        getattr(self, BY_ID[name].handler)()
 
     def go(self, place: str) -> None:
         """Another screen in front."""

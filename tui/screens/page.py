@@ -15,10 +15,11 @@ from textual.worker import Worker
 
 from steward.errors import StewardError
 from tui import actions, bars
+from tui.acting import Guarded
 from tui.desk import Desk
 from tui.ink import EMPTY, Line, Tone, joined, say
 from tui.question import Question
-from tui.registry import BY_ID, EVERYWHERE, Action
+from tui.registry import EVERYWHERE, Action
 from tui.screens import taking
 from tui.screens.confirm import Confirm
 from tui.stakes import Stake
@@ -33,7 +34,7 @@ Work = Callable[[], Awaitable[object]]
 """Started only when its worker is, so that one which never runs leaves nothing behind."""
 
 
-class Page(Screen[None]):
+class Page(Guarded, Screen[None]):
     """A screen of the console. ``place``: its name in the registry."""
 
     AUTO_FOCUS = ""
@@ -153,16 +154,6 @@ class Page(Screen[None]):
     def leave(self) -> bool:
         """Esc: leave what was begun here. False: there is nothing, so the screen is left."""
         return False
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Textual's: a read-only console has no key that changes anything."""
-        if action == "act" and parameters:
-            return actions.allowed(str(parameters[0]), read_only=self.desk.read_only)
-        return True
-
-    def action_act(self, name: str) -> None:
-        """Carry out one of the registry's actions."""
-        getattr(self, BY_ID[name].handler)()
 
     def perform(self, action: Action, argument: str = "") -> None:
         """Carry out what was chosen by name: it is done here, by a widget, or everywhere."""

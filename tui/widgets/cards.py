@@ -14,13 +14,14 @@ from textual.strip import Strip
 
 from tui import actions
 from tui.ink import EMPTY, Line, Tone, fit, say
-from tui.registry import BY_ID, LISTS
+from tui.registry import LISTS
+from tui.widgets.cursor import Cursor
 from tui.widgets.inked import Inked
 
 GUTTER = 2
 
 
-class Cards(Inked, ScrollView, can_focus=True):
+class Cards(Cursor, Inked, ScrollView, can_focus=True):
     """Entries with a cursor that stays on its entry when others come and go."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"table--cursor", "table--rest"}
@@ -68,11 +69,6 @@ class Cards(Inked, ScrollView, can_focus=True):
             self.post_message(self.Moved())
         self.call_after_refresh(self._in_sight)
         self.refresh()
-
-    @property
-    def current(self) -> Any:
-        """The entry under the cursor, None where there are none."""
-        return self.rows[self.cursor] if self.cursor < len(self.rows) else None
 
     @property
     def in_sight(self) -> Sequence[Any]:
@@ -136,28 +132,7 @@ class Cards(Inked, ScrollView, can_focus=True):
         elif first + self.tall > top + room:
             self.scroll_to(y=first + self.tall - room, animate=False, force=True)
 
-    def action_act(self, name: str) -> None:
-        """Carry out one of the registry's actions for lists."""
-        getattr(self, BY_ID[name].handler)()
-
     @property
-    def _page(self) -> int:
+    def page(self) -> int:
+        """Rows that the page keys go."""
         return max(1, self.size.height // self.tall - 1)
-
-    def do_move_down(self) -> None:
-        self.go(self.cursor + 1)
-
-    def do_move_up(self) -> None:
-        self.go(self.cursor - 1)
-
-    def do_move_first(self) -> None:
-        self.go(0)
-
-    def do_move_last(self) -> None:
-        self.go(len(self.rows) - 1)
-
-    def do_move_page_down(self) -> None:
-        self.go(self.cursor + self._page)
-
-    def do_move_page_up(self) -> None:
-        self.go(self.cursor - self._page)

@@ -15,8 +15,8 @@ from textual.strip import Strip
 from textual.worker import Worker
 
 from tui import actions, search
+from tui.acting import Acting
 from tui.ink import Line, Tone, width
-from tui.registry import BY_ID
 from tui.search import Found
 from tui.sheets import Document, Few
 from tui.widgets.inked import Inked
@@ -25,7 +25,7 @@ STEP = 8
 """Cells that one key moves long lines sideways."""
 
 
-class Lines(Inked, ScrollView, can_focus=True):
+class Lines(Acting, Inked, ScrollView, can_focus=True):
     """A text that scrolls both ways."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings("lines")]
@@ -135,10 +135,6 @@ class Lines(Inked, ScrollView, can_focus=True):
         base = self.rich_style
         long = max(width(spans), cells)
         return self.strip(spans, long, base).crop_extend(left, left + cells, base)
-
-    def action_act(self, name: str) -> None:
-        """Carry out one of the registry's actions for texts."""
-        getattr(self, BY_ID[name].handler)()
 
     def _move(self, x: int, y: int) -> None:
         self._to_end = False

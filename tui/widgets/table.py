@@ -15,7 +15,8 @@ from textual.strip import Strip
 
 from tui import actions
 from tui.ink import EMPTY, Line, Span, Tone, fit, say
-from tui.registry import BY_ID, LISTS
+from tui.registry import LISTS
+from tui.widgets.cursor import Cursor
 from tui.widgets.inked import Inked
 
 GUTTER = 2
@@ -42,7 +43,7 @@ class Column:
 Cells = Callable[[Any, Mapping[str, int]], Mapping[str, Line]]
 
 
-class Table(Inked, ScrollView, can_focus=True):
+class Table(Cursor, Inked, ScrollView, can_focus=True):
     """Rows in columns, with a cursor that stays on its row when rows come and go, and marks."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"table--head", "table--cursor", "table--rest"}
@@ -104,11 +105,6 @@ class Table(Inked, ScrollView, can_focus=True):
             )
         if self.current_key != at:
             self.post_message(self.Moved())
-
-    @property
-    def current(self) -> Any:
-        """The row under the cursor, None where there are no rows."""
-        return self.rows[self.cursor] if self.rows else None
 
     @property
     def current_key(self) -> Hashable:
@@ -240,24 +236,7 @@ class Table(Inked, ScrollView, can_focus=True):
         self.marked = set()
         self.refresh()
 
-    def action_act(self, name: str) -> None:
-        """Carry out one of the registry's actions for lists."""
-        getattr(self, BY_ID[name].handler)()
-
-    def do_move_down(self) -> None:
-        self.go(self.cursor + 1)
-
-    def do_move_up(self) -> None:
-        self.go(self.cursor - 1)
-
-    def do_move_first(self) -> None:
-        self.go(0)
-
-    def do_move_last(self) -> None:
-        self.go(len(self.rows) - 1)
-
-    def do_move_page_down(self) -> None:
-        self.go(self.cursor + max(1, self.size.height - 2))
-
-    def do_move_page_up(self) -> None:
-        self.go(self.cursor - max(1, self.size.height - 2))
+    @property
+    def page(self) -> int:
+        """Rows that the page keys go."""
+        return max(1, self.size.height - 2)
