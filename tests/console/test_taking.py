@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tests.console.conftest import console, sees, types, until
+from tests.console.conftest import console, sees, told, types, until
 from tests.console.fake import FakeDaemon
+from tests.console.far import far, opens
 from tests.console.world import LISTING, fleet, message
 from tui import clipboard, kept
 from tui.screens import taking
@@ -232,3 +234,24 @@ def test_a_name_that_is_not_there_yet(here: Path) -> None:
     (here / "jobs.jsonl").write_text("")
     (here / "jobs-2.jsonl").symlink_to("nowhere")
     assert taking.unused("jobs.jsonl") == "jobs-3.jsonl"
+
+
+async def test_a_device_is_not_replaced_by_a_file(here: Path) -> None:
+    os.mkfifo(here / "pipe")
+    async with console(fleet()) as pilot:
+        await sees(pilot, "ship1")
+        await pilot.press("colon")
+        await types(pilot, "export pipe")
+        await pilot.press("enter")
+        await told(pilot, "pipe is not a file")
+    assert stat.S_ISFIFO((here / "pipe").stat().st_mode)
+
+
+async def test_of_a_copy_that_holds_only_the_first_lines_it_is_said(tmp_path: Path) -> None:
+    async with console(far(), folder=tmp_path / "kept") as pilot:
+        await opens(pilot)
+        await pilot.press("F")
+        await sees(pilot, "agrees")
+        await pilot.press("y")
+        await told(pilot, "Only the first 2,000 of 22,0")
+        await told(pilot, "(e writes all)")

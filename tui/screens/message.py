@@ -20,7 +20,7 @@ from tui.ink import EMPTY, Line, Tone, line, plain, say
 from tui.live import Live
 from tui.outcome import Outcome
 from tui.rows import MessageRow
-from tui.screens import deeds
+from tui.screens import deeds, taking
 from tui.screens.page import Work
 from tui.screens.view import View
 from tui.sheets import Document, Few, Sheet
@@ -258,12 +258,13 @@ class MessagePage(View):
 
     def copied(self) -> str:
         """The output, or the JSON: what came out as it is shown."""
-        row = self.row
-        if row is None:
-            return ""
-        document = Document(self._came_out(row))
+        document = Document(self._came_out(self.row) if self.row else ())
         count = min(document.rows, MOST_COPIED)
         return "\n".join(plain(document.line(i)).rstrip() for i in range(count))
+
+    def do_copy(self) -> None:
+        whole = Document(self._came_out(self.row)).rows if self.row else 0
+        taking.copy(self, self.copied(), whole)
 
     def as_command(self) -> str:
         """What sends it again."""

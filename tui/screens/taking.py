@@ -24,19 +24,23 @@ Parts = AsyncIterator[tuple[bytes, str]]
 """An export in parts, each with a word on how far it is."""
 
 
-def copy(page: Page, text: str) -> None:
-    """To the terminal's clipboard and to a file: nobody can know whether the terminal took it."""
+def copy(page: Page, text: str, whole: int = 0) -> None:
+    """To the terminal's clipboard and to a file: nobody can know whether the terminal took it.
+    ``whole``: how many lines there are, if ``text`` may be only the first of them."""
     if text:
-        page.attempt(partial(_copy, page, clipboard.tame(text)), "copy", exclusive=True)
+        page.attempt(partial(_copy, page, clipboard.tame(text), whole), "copy", exclusive=True)
     else:
         page.tell("There is nothing here to copy")
 
 
-async def _copy(page: Page, text: str) -> None:
+async def _copy(page: Page, text: str, whole: int) -> None:
     sent = clipboard.copy(page.app, text)
     lines = text.count("\n") + 1
     size = f"{lines:,} lines" if lines > 1 else cut(text, SHOWN)
     told = f"Copied {size}" if sent else f"{len(text):,} characters are too much for a terminal"
+    if whole > lines:
+        key = page.key("export")
+        told = f"Only the first {lines:,} of {whole:,} lines ({key} writes all). {told}"
     if page.desk.folder is not None:
         content = text.encode("utf-8", "replace")
         path = await asyncio.to_thread(kept.write, page.desk.folder, kept.COPIED, content)
@@ -70,6 +74,8 @@ def unused(name: str) -> str:
 async def _export(page: Page, path: Path) -> None:
     if path.is_dir():
         raise StewardError(f"{path} is a folder", "name a file in it")
+    if path.exists() and not path.is_file():  # the new file would take a device's place
+        raise StewardError(f"{path} is not a file", "name one, or one that isn't there yet")
     if os.path.lexists(path):
         there = (say("  It is there already, and would be replaced.", Tone.WARN),)
         if not await page.sure(Question(f"Overwrite {path}?", Stake.YES, 1, what=[there])):
