@@ -15,10 +15,6 @@ from node.broker import Broker
 from node.world import NodeProcess, World
 
 Json = dict[str, Any]
-ENDED = {
-    "published", "succeeded", "failed", "timed_out", "refused", "undelivered", "expired",
-    "cancelled", "interrupted", "unknown",
-}  # fmt: skip
 
 
 class Fleet(World):

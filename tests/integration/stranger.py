@@ -14,7 +14,7 @@ from nats.aio.msg import Msg
 
 from steward import frames
 from steward.errors import FrameError
-from steward.frames import Frame, Letter, Receipt
+from steward.frames import Letter, Receipt
 
 Json = dict[str, Any]
 
@@ -93,10 +93,3 @@ class Stranger:
         _, receipt = await self.hears(Receipt)
         assert isinstance(receipt, Receipt)
         return receipt.store
-
-
-async def next_frame(stranger: Stranger) -> tuple[str, Frame]:
-    """The next frame that somebody sends to the node that he plays."""
-    reply, frame = await stranger.hears(Frame)
-    assert isinstance(frame, Frame)
-    return reply, frame
