@@ -116,5 +116,11 @@ class Everywhere(Guarded, App[None]):
         elif isinstance(page, ListPage):
             page.leave()
 
+    def action_help_quit(self) -> None:
+        """Textual's, at ctrl+c: it closes nothing, and what does has to be said."""
+        key = self.desk.keymap.first("quit")
+        also = f", and {key} where no text is typed" if key else ""
+        toast(self, f"ctrl+q closes the console{also}; the daemon goes on")
+
     def do_quit(self) -> None:
         self.exit()

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.console.conftest import console, sees, shown, types, until
+from tests.console.conftest import console, sees, shown, told, types, until
 from tests.console.fake import FakeDaemon, Refusing, stamp
 from tests.console.world import error, fleet, message, node
+from tui.keymap import Keymap
+from tui.settings import Settings
 from tui.widgets.table import Table
 
 SMALL = (80, 24)
@@ -220,3 +222,10 @@ async def test_without_colours_the_chosen_row_is_still_marked(
         await sees(pilot, "▌ ● online")
         await pilot.press("t")
         await sees(pilot, "▌ ● online")
+
+
+async def test_ctrl_c_closes_nothing_and_says_what_does() -> None:
+    async with console(fleet(), settings=Settings(keymap=Keymap({"quit": ("Q",)}))) as pilot:
+        await sees(pilot, "ship1")
+        await pilot.press("ctrl+c")
+        await told(pilot, "ctrl+q closes the console, and Q where no text is typed")
