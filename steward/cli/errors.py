@@ -6,15 +6,13 @@ import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
-from steward.cli import exits, output, views_fleet
+from steward.cli import exits, output, paging, views_fleet
 from steward.cli.options import complete_node, prints, talks
 from steward.control.client import ControlClient
-
-_PAGE: Final = 1000
 
 
 @click.group()
@@ -38,24 +36,10 @@ def ls(output: str, state_dir: Path, limit: int, cursor: str | None, **filters: 
 async def _list(
     state_dir: Path, form: str, limit: int, cursor: str | None, filters: Mapping[str, Any]
 ) -> int:
-    found: list[dict[str, Any]] = []
-    async with ControlClient(state_dir) as client:
-        while len(found) < limit:
-            page = min(_PAGE, limit - len(found))
-            answer = await client.call("errors", limit=page, cursor=cursor, **_wanted(filters))
-            found += answer["errors"]
-            cursor = answer["cursor"]
-            if cursor is None:
-                break
-    output.records(found, form, lambda: _table(found), "n")
-    if cursor is not None and form == "table":
-        output.note(f"more: --cursor {cursor}, or a higher --limit")
+    told = await paging.listed(state_dir, "errors", limit, cursor, filters)
+    output.records(told.found, form, lambda: _table(told.found), "n")
+    paging.tell_more(told, form)
     return exits.OK
-
-
-def _wanted(filters: Mapping[str, Any]) -> dict[str, Any]:
-    """What the daemon is asked for; no level is not the same as none of them."""
-    return {key: list(v) if isinstance(v, tuple) else v for key, v in filters.items() if v != ()}
 
 
 def _table(found: Sequence[Mapping[str, Any]]) -> None:
@@ -76,7 +60,7 @@ def _table(found: Sequence[Mapping[str, Any]]) -> None:
 def tail(output: str, state_dir: Path, lines: int, **filters: Any) -> int:
     """Print the last errors, then each new one, and each that is counted again, as it comes, until
     Ctrl-C."""
-    asyncio.run(_follow(state_dir, output, lines, _wanted(filters)))
+    asyncio.run(_follow(state_dir, output, lines, paging.wanted(filters)))
     return exits.OK
 
 
@@ -85,13 +69,13 @@ async def _follow(state_dir: Path, form: str, lines: int, wanted: Mapping[str, A
     async with ControlClient(state_dir) as client:
         # Watching begins before the first look, so that nothing falls between the two.
         await client.call("watch", topics=["errors"])
-        last = (await client.call("errors", limit=max(lines, _PAGE), **wanted))["errors"]
+        last = (await client.call("errors", limit=max(lines, paging.PAGE), **wanted))["errors"]
         for error in reversed(last[:lines]):
             _print(error, form)
         seen = max((int(error["n"]) for error in last), default=0)
         async for _told in client.notifications():
             counts = {int(error["n"]): error["count"] for error in last}
-            page = await client.call("errors", limit=_PAGE, **wanted)
+            page = await client.call("errors", limit=paging.PAGE, **wanted)
             last = page["errors"]
             again = [e for e in last if counts.get(int(e["n"]), e["count"]) < e["count"]]
             for error in (*reversed(again), *await _since(client, page, seen, wanted)):
@@ -110,7 +94,7 @@ async def _since(
         cursor = page["cursor"]
         if cursor is None or len(some) < len(page["errors"]):
             return [new[n] for n in sorted(new)]
-        page = await client.call("errors", limit=_PAGE, cursor=cursor, after=seen, **wanted)
+        page = await client.call("errors", limit=paging.PAGE, cursor=cursor, after=seen, **wanted)
 
 
 def _print(error: Mapping[str, Any], form: str) -> None:

@@ -9,12 +9,10 @@ from typing import Any, Final
 
 import click
 
-from steward.cli import exits, output, views
+from steward.cli import exits, output, paging, views
 from steward.cli.messages import show_output
 from steward.cli.options import ask, prints, talks
-from steward.control.client import ControlClient
 
-_PAGE: Final = 1000
 _MOST_NAMES: Final = 20
 _MOST_GROUPS: Final = 20
 _HEADERS: Final = ("JOB", "MESSAGES", "NODES", "AGE", "STATES", "WHAT")
@@ -39,18 +37,9 @@ def ls(output: str, state_dir: Path, limit: int, cursor: str | None, text: str |
 async def _list(
     state_dir: Path, form: str, limit: int, cursor: str | None, text: str | None
 ) -> int:
-    found: list[dict[str, Any]] = []
-    async with ControlClient(state_dir) as client:
-        while len(found) < limit:
-            page = min(_PAGE, limit - len(found))
-            answer = await client.call("jobs", limit=page, cursor=cursor, text=text)
-            found += answer["jobs"]
-            cursor = answer["cursor"]
-            if cursor is None:
-                break
-    output.records(found, form, lambda: _table(found), "job")
-    if cursor is not None and form == "table":
-        output.note(f"more: --cursor {cursor}, or a higher --limit")
+    told = await paging.listed(state_dir, "jobs", limit, cursor, {"text": text})
+    output.records(told.found, form, lambda: _table(told.found), "job")
+    paging.tell_more(told, form)
     return exits.OK
 
 

@@ -6,17 +6,14 @@ import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
-from steward.cli import exits, output, views
+from steward.cli import exits, output, paging, views
 from steward.cli.options import Duration, ask, complete_node, ids_given, prints, talks
-from steward.control.client import ControlClient
 from steward.errors import StewardError
 from steward.message import State
-
-_PAGE: Final = 1000
 
 
 @click.group()
@@ -45,19 +42,9 @@ def ls(output: str, state_dir: Path, limit: int, cursor: str | None, **filters: 
 async def _list(
     state_dir: Path, form: str, limit: int, cursor: str | None, filters: Mapping[str, Any]
 ) -> int:
-    wanted = {key: list(v) if isinstance(v, tuple) else v for key, v in filters.items() if v != ()}
-    found: list[dict[str, Any]] = []
-    async with ControlClient(state_dir) as client:
-        while len(found) < limit:
-            page = min(_PAGE, limit - len(found))
-            answer = await client.call("messages", limit=page, cursor=cursor, **wanted)
-            found += answer["messages"]
-            cursor = answer["cursor"]
-            if cursor is None:
-                break
-    output.records(found, form, lambda: show_list(found))
-    if cursor is not None and form == "table":
-        output.note(f"{answer['total']:,} in all; more: --cursor {cursor}, or a higher --limit")
+    told = await paging.listed(state_dir, "messages", limit, cursor, filters)
+    output.records(told.found, form, lambda: show_list(told.found))
+    paging.tell_more(told, form)
     return exits.OK
 
 
