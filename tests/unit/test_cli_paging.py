@@ -13,7 +13,7 @@ def test_below_a_part_of_a_list_stands_how_to_go_on(capsys: pytest.CaptureFixtur
     paging.tell_more(Listed([], "6", None), "table")  # with --text nobody counts them
     paging.tell_more(Listed([], "7", 1), "json")
     paging.tell_more(Listed([], None, 1), "table")
-    more = "--cursor {}, or a higher --limit"
     assert capsys.readouterr().err.splitlines() == [
-        "1,234 in all; more: " + more.format(5), "more: " + more.format(6),
-    ]  # fmt: skip
+        "steward: 1,234 in all; more: --cursor 5, or a higher --limit",
+        "steward: more: --cursor 6, or a higher --limit",
+    ]
