@@ -14,6 +14,7 @@ from tui.question import Question
 from tui.rows import NodeRow
 from tui.screens.page import Page
 from tui.stakes import Deed, Stake, stake
+from tui.words import many
 
 NAMED = 3
 """Nodes that a sentence names; of more it tells the number."""
@@ -59,7 +60,7 @@ def hold_fleet(page: Page) -> None:
 
 
 async def _hold_fleet(page: Page, rows: Sequence[NodeRow], *, release: bool) -> None:
-    text = f"{'Release' if release else 'Hold'} the whole fleet, {_nodes(len(rows))}?"
+    text = f"{'Release' if release else 'Hold'} the whole fleet, {many(len(rows), 'node')}?"
     if await page.sure(_asked(page, text, rows, release=release, always=True)):
         await page.desk.link.call("release" if release else "hold", all=True)
         page.tell("The fleet is released" if release else "The fleet is held")
@@ -78,7 +79,7 @@ def _asked(
         then.append((say("Nothing new is sent to them; what runs goes on."),))
         then.append((say("What is accepted for them waits, and keeps its order.", Tone.MUTED),))
     elif queued:
-        then.append((say(f"{_messages(queued)} that wait for them go out now.", Tone.WARN),))
+        then.append((say(f"{many(queued, 'message')} that wait for them go out now.", Tone.WARN),))
     else:
         then.append((say("Nothing waits for them.", Tone.MUTED),))
     nodes = page.desk.board.nodes
@@ -110,21 +111,13 @@ async def _clear(page: Page, chosen: Sequence[NodeRow]) -> None:
     )
     if await page.sure(asked):
         answer = await page.desk.link.call("clear", nodes=names)
-        page.tell(f"{_messages(answer.get('messages', 0))} cancelled")
+        page.tell(f"{many(answer.get('messages', 0), 'message')} cancelled")
         page.desk.link.refresh()
 
 
 def _those(rows: Collection[NodeRow]) -> str:
     names = [row.name for row in rows]
-    return ", ".join(names) if len(names) <= NAMED else _nodes(len(names))
-
-
-def _nodes(count: int) -> str:
-    return f"{count:,} node{'s' if count != 1 else ''}"
-
-
-def _messages(count: int) -> str:
-    return f"{count:,} message{'s' if count != 1 else ''}"
+    return ", ".join(names) if len(names) <= NAMED else many(len(names), "node")
 
 
 def _all(count: int) -> str:
