@@ -35,6 +35,9 @@ def _run(argv: list[str]) -> int:
         return status if isinstance(status, int) else 0
     except click.exceptions.Exit as end:
         return end.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
     except click.ClickException as error:
         click.echo(f"steward: {safe(error.format_message())}", err=True)
         context = getattr(error, "ctx", None)

@@ -25,7 +25,7 @@ from tests.live import following
 from tests.proxy import Proxy
 
 SHIP = NodeName("ship1")
-TICKS = "i=0; while :; do i=$((i+1)); echo out $i; echo err $i >&2; sleep 0.1; done"
+TICKS = "i=0; while [ $i -lt 600 ]; do i=$((i+1)); echo out $i; echo err $i >&2; sleep 0.1; done"
 
 
 @asynccontextmanager
@@ -137,7 +137,7 @@ async def test_it_stops_within_a_second_after_the_last_follower(
         await world.start("ship1", "--hello-interval", "600", broker=link.address)
         await world.sees("ship1", "online")
         await asyncio.sleep(1)
-        busy = "while :; do head -c 3000 /dev/urandom; sleep 0.05; done"
+        busy = "for i in $(seq 999); do head -c 3000 /dev/urandom; sleep 0.05; done"
         [id] = await world.submit(world.shell("ship1", busy))
         await world.reaches(id, "running")
         async with ControlClient(world.folder / "central") as client:
@@ -212,7 +212,7 @@ async def test_a_slow_link_carries_little_of_it(world: Fleet, wait_for: WaitFor)
     await world.start("ship1", "--link", "slow")
     await world.sees("ship1", "online")
     [id] = await world.submit(
-        world.shell("ship1", "while :; do yes | head -c 9999; sleep .1; done")
+        world.shell("ship1", "for i in $(seq 600); do yes | head -c 9999; sleep .1; done")
     )
     await world.reaches(id, "running")
     async with following(world.folder / "central", id) as seen:

@@ -29,6 +29,12 @@ def test_every_verb_that_talks_exits_5_without_a_daemon(steward: Steward) -> Non
         assert "no daemon answers" in ran.err
 
 
+def test_a_group_without_a_verb_lists_its_verbs_a_line_each(steward: Steward) -> None:
+    ran = steward("nodes")
+    assert (ran.status, ran.out) == (2, "")
+    assert "\n  hold " in ran.err
+
+
 def test_an_unknown_id_exits_3(daemon: FakeDaemon, steward: Steward) -> None:
     for verb in ("show", "cancel", "retry", "output"):
         ran = steward("messages", verb, "nothing")
