@@ -18,7 +18,6 @@ from typing import NamedTuple
 from node.fleet import fleet
 from node.traffic import Traffic
 from node.world import World, world
-from node.yarns import CHECKS
 from tests.console.recording import Recorder, Recording
 from tests.console.still import screen, take
 from tui.app import Console
@@ -26,6 +25,13 @@ from tui.app import Console
 HERE = Path(__file__).parents[2] / "screenshots"
 RUN = HERE / "run.json"
 SHIPS = 24
+
+
+CHECK = (
+    *("sh", "-c"),
+    ": which ais-server; case $STEWARD_NODE in *3|*7) v=2.3.9;; *) v=2.4.1;; esac;"
+    " echo ais-server $v; echo protocol NMEA 2000; echo listening on 10110",
+)
 
 
 class Picture(NamedTuple):
@@ -36,14 +42,14 @@ class Picture(NamedTuple):
 
 
 PICTURES = {
-    "console": Picture((150, 36), ("2",)),
-    "nodes": Picture((160, 36), ("s", "down", "down")),
-    "messages": Picture((150, 36), ("2", "z")),
     "message": Picture((150, 36), ("2", "slash", "'main engine", "enter", "enter")),
+    "console": Picture((150, 36), ("2",)),
+    "nodes": Picture((160, 36), ("s", "down")),
+    "messages": Picture((150, 36), ("2", "z")),
     "compose": Picture((120, 28), ("3", "'site=oslo", "enter", "'systemctl restart ais-server")),
     "errors": Picture((150, 30), ("4",)),
     "jobs": Picture((150, 30), ("5",)),
-    "job": Picture((150, 36), ("5", "slash", "'gateway", "enter", "enter", "down", "d")),
+    "job": Picture((150, 36), ("5", "slash", "'protocol", "enter", "enter", "down", "d")),
     "health": Picture((150, 36), ("6",)),
     "help": Picture((120, 40), ("2", "question_mark")),
     "palette": Picture((120, 30), ("ctrl+p", "'hol")),
@@ -54,7 +60,9 @@ PICTURES = {
 async def draw(recording: Recording, picture: Picture) -> str:
     """The picture as SVG, from what was recorded."""
     app = Console(recording.connect, clock=recording.clock, socket="/var/lib/steward/steward.sock")
-    return await screen(app, picture.size, picture.steps)
+    drawn = await screen(app, picture.size, picture.steps)
+    assert not app.desk.board.declined, app.desk.board.declined
+    return drawn
 
 
 async def record(state_dir: Path) -> Recording:
@@ -73,15 +81,16 @@ async def record(state_dir: Path) -> Recording:
 
 
 async def day(here: World, stack: AsyncExitStack, seconds: float) -> None:
-    """Let traffic pass; at its end all ships are asked whether their gateway is up."""
+    """Let traffic pass; at its end all ships are asked for a version, and it grows calm."""
     numbers = range(1, SHIPS + 1)
     ships = await stack.enter_async_context(fleet(here.folder, here.broker.address, numbers))
     traffic = asyncio.create_task(Traffic(here, ships, seed=7).run())
-    stack.callback(traffic.cancel)
     await asyncio.sleep(seconds)
-    check = {"data": CHECKS[2], "commandOrEvent": "CommandACK", "method": "ShellCommand"}
+    check = {"data": CHECK, "commandOrEvent": "CommandACK", "method": "ShellCommand"}
     await here.ask("submit", messages=[{"toNode": f"ship{n}", **check} for n in numbers])
-    await asyncio.sleep(10.0)
+    await asyncio.sleep(8.0)
+    traffic.cancel()
+    await asyncio.wait([traffic])
 
 
 async def main() -> None:
