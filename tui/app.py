@@ -139,7 +139,7 @@ class Console(Everywhere):
 
     def tick(self) -> None:
         """Ages grow also when nothing is heard."""
-        if time.monotonic() - self._drawn > TICK * 0.9:
+        if time.monotonic() - self._drawn > TICK * 1.25:
             self.draw()
 
     def draw(self) -> None:

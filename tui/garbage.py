@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 
 YOUNG, MIDDLE, OLD = 10_000, 20, 20
-"""New objects until the collector looks at them; rounds until it looks at older ones, and at all."""
+"""New objects until the collector looks at them; rounds until at older ones, and until at all."""
 
 
 def settle() -> None:

@@ -16,7 +16,7 @@ from tui.screens.page import Page
 from tui.widgets.table import Table
 from tui.widgets.typed import Typed
 
-SETTLE = 0.2
+SETTLE = 0.15
 """Seconds without a keystroke until the daemon is asked with a new filter."""
 
 

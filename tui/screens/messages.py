@@ -20,6 +20,7 @@ from tui.rows import MessageRow
 from tui.screens import deeds, taking
 from tui.screens.paged import PagedPage
 from tui.screens.taking import Parts
+from tui.times import short
 from tui.wants import Query, Wants
 from tui.widgets.table import Column, Table
 from tui.words import plural
@@ -49,11 +50,19 @@ class MessagesPage(PagedPage):
 
     def make_table(self) -> Table:
         """One line a message."""
-        return Table(COLUMNS, lambda row: row.id, self._cells, "rows")
+        return Table(COLUMNS, lambda row: row.id, self._cells, "rows", self._moment)
 
     def _cells(self, row: MessageRow, widths: Mapping[str, int]) -> Mapping[str, Line]:
         state = self.desk.node_state(row.to_node)
         return render.message_cells(row, self.desk.clock, state, widths)
+
+    def _moment(self, row: MessageRow) -> tuple[str, str]:
+        """Its age; while it is open also the second, and the state of its node."""
+        now = self.desk.clock.now()
+        if row.is_open:
+            return str(int(now)), self.desk.node_state(row.to_node)
+        accepted = row.at("accepted")
+        return short(None if accepted is None else now - accepted), ""
 
     def asked(self) -> Query:
         """What the daemon can look up; the rest of the filter is done here."""

@@ -21,6 +21,7 @@ from tui.registry import Action
 from tui.rows import NodeRow
 from tui.screens import node_asks, node_deeds
 from tui.screens.listing import ListPage
+from tui.times import short
 from tui.wants import Wants
 from tui.widgets.inked import Block
 from tui.widgets.table import Column, Table
@@ -76,7 +77,7 @@ class NodesPage(ListPage):
 
     def make_table(self) -> Table:
         """The nodes, by name."""
-        return Table(COLUMNS, lambda row: row.name, self._cells, "rows")
+        return Table(COLUMNS, lambda row: row.name, self._cells, "rows", self._moment)
 
     def body(self) -> Iterable[Widget]:
         """The table and the pane beside it."""
@@ -86,6 +87,11 @@ class NodesPage(ListPage):
 
     def _cells(self, row: NodeRow, widths: Mapping[str, int]) -> Mapping[str, Line]:
         return render.node_cells(row, self.desk.clock)
+
+    def _moment(self, row: NodeRow) -> tuple[str, str]:
+        """How long ago it was seen, and how long the oldest waits."""
+        now, seen = self.desk.clock.now(), row.seen_at
+        return short(None if seen is None else now - seen), short(row.waited(now))
 
     def wants(self) -> Wants:
         """All nodes; in full the one under the cursor, if its pane is there."""

@@ -23,6 +23,8 @@ GUTTER = 2
 MARGIN = 1
 """Cells that stay empty at the right, so that numbers don't stand at the edge."""
 GAP = 2
+MOST_LINES = 500
+"""Lines that are kept ready."""
 NEAR_END = 50
 """Rows from the end at which the next page is asked for."""
 
@@ -59,9 +61,18 @@ class Table(Cursor, Inked, ScrollView, can_focus=True):
         """A row was chosen with the mouse."""
 
     def __init__(
-        self, columns: Sequence[Column], key: Callable[[Any], Hashable], cells: Cells, id: str
+        self,
+        columns: Sequence[Column],
+        key: Callable[[Any], Hashable],
+        cells: Cells,
+        id: str,
+        moment: Callable[[Any], Hashable] | None = None,
     ) -> None:
+        """``moment``: what, beside the row itself, its cells depend on, such as its age in words;
+        while that stays, they do. None: nobody knows."""
         super().__init__(id=id)
+        self._moment = moment
+        self._lines: dict[Hashable, tuple[Any, Hashable, Line]] = {}
         self._columns, self._key, self._cells = tuple(columns), key, cells
         self.rows: Sequence[Any] = ()
         self.marked: set[Hashable] = set()
@@ -82,8 +93,10 @@ class Table(Cursor, Inked, ScrollView, can_focus=True):
         if self.virtual_size != size:
             self.virtual_size = size
             self.refresh()
+        widths = self.widths()
         for y, before in list(self._painted.items()):
-            if self._line(y) != before:
+            now = self._line(y, widths)
+            if now is not before and now != before:
                 self.refresh_line(y + self.scroll_offset.y)
 
     def _take(self, rows: Sequence[Any]) -> None:
@@ -132,11 +145,26 @@ class Table(Cursor, Inked, ScrollView, can_focus=True):
 
     def _row_line(self, index: int, widths: Mapping[str, int]) -> Line:
         row = self.rows[index]
-        cells = self._cells(row, widths)
-        here = "▌" if index == self.cursor else " "
-        mark = "•" if self._key(row) in self.marked else " "
-        spans: list[Span] = [say(here, Tone.ACCENT), say(mark, Tone.WARN)]
-        return self._aligned(spans, cells, widths)
+        key = self._key(row)
+        here, mark = index == self.cursor, key in self.marked
+        if self._moment is None:
+            return self._made(row, widths, here, mark)
+        state = (here, mark, self.size.width, self._moment(row))
+        held = self._lines.get(key)
+        if held is not None and held[0] is row and held[1] == state:
+            return held[2]
+        if len(self._lines) > MOST_LINES:
+            self._lines.clear()
+        made = self._made(row, widths, here, mark)
+        self._lines[key] = (row, state, made)
+        return made
+
+    def _made(self, row: Any, widths: Mapping[str, int], here: bool, mark: bool) -> Line:
+        spans: list[Span] = [
+            say("▌" if here else " ", Tone.ACCENT),
+            say("•" if mark else " ", Tone.WARN),
+        ]
+        return self._aligned(spans, self._cells(row, widths), widths)
 
     def _aligned(
         self, spans: list[Span], cells: Mapping[str, Line], widths: Mapping[str, int]
@@ -159,8 +187,7 @@ class Table(Cursor, Inked, ScrollView, can_focus=True):
                 titles[column.name] = (say(column.title), say(gap + arrow, Tone.ACCENT))
         return self._aligned([say(" "), say(" ")], titles, widths)
 
-    def _line(self, y: int) -> Line:
-        widths = self.widths()
+    def _line(self, y: int, widths: Mapping[str, int]) -> Line:
         if y == 0:
             return self._head(widths)
         index = y - 1 + self.scroll_offset.y
@@ -172,7 +199,7 @@ class Table(Cursor, Inked, ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Textual's line API."""
-        spans = self._painted[y] = self._line(y)
+        spans = self._painted[y] = self._line(y, self.widths())
         base = self.rich_style
         if y == 0:
             base = self.get_component_rich_style("table--head")
