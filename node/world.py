@@ -27,8 +27,9 @@ class NodeProcess:
         self._flags = flags
         self._process: asyncio.subprocess.Process | None = None
 
-    async def start(self) -> None:
-        """Returns once its control socket answers. Raises StewardError with the log's end."""
+    async def start(self, within: float = START_WITHIN) -> None:
+        """Returns once its control socket answers. Raises StewardError with the log's end if that
+        takes longer than ``within``, in seconds."""
         self.folder.mkdir(parents=True, exist_ok=True)
         arguments = ["node", "--node", self.name, "--state-dir", str(self.folder), *self._flags]
         with (self.folder / "log").open("ab") as log:
@@ -36,12 +37,12 @@ class NodeProcess:
                 sys.executable, "-m", "steward.cli", *arguments,
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
-        await self._answers()
+        await self._answers(within)
 
-    async def _answers(self) -> None:
+    async def _answers(self, within: float) -> None:
         assert self._process is not None
         try:
-            async with asyncio.timeout(START_WITHIN):
+            async with asyncio.timeout(within):
                 while self._process.returncode is None:
                     try:
                         async with ControlClient(self.folder) as client:

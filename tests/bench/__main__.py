@@ -1,4 +1,4 @@
-"""``python -m tests.bench [--only NAME,…] [--json FILE] [--folder DIR]``."""
+"""``python -m tests.bench [--only NAME,…] [--messages N] [--json FILE] [--folder DIR]``."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import asyncio
 import shutil
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from tests.bench import limits
+from tests.bench.console import MESSAGES, console
 from tests.bench.limits import Limits
-from tests.bench.measures import MEASURES, ONLY_IF_ASKED
+from tests.bench.measures import MEASURES, ONLY_IF_ASKED, Measure
 from tests.bench.table import Figure, table
 
 
@@ -35,21 +37,25 @@ def machine(found: Limits) -> list[Figure]:
     ]
 
 
-async def run(names: list[str], folder: Path) -> list[Figure]:
+async def run(names: list[str], folder: Path, messages: int) -> list[Figure]:
     """All figures; those of the machine first."""
     print("the machine itself …", file=sys.stderr)
     (folder / "limits").mkdir()
     found = await limits.measure(folder / "limits")
     figures = machine(found)
+    measures: dict[str, Measure] = {**MEASURES, "console": partial(console, messages=messages)}
     for name in names:
         print(f"{name} …", file=sys.stderr)
-        figures += await MEASURES[name](folder / name, found)
+        figures += await measures[name](folder / name, found)
     return figures
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--only", help=f"some of {','.join(MEASURES)}; default: all but fleet")
+    parser.add_argument(
+        "--messages", type=int, default=MESSAGES, help=f"in the console's past: {MESSAGES:,}"
+    )
     parser.add_argument("--json", type=Path, help="also write the figures there, one a line")
     parser.add_argument("--folder", type=Path, help="on the disk to measure; default: temporary")
     given = parser.parse_args()
@@ -59,7 +65,7 @@ def main() -> int:
         parser.error(f"{wrong[0]!r} is none of {', '.join(MEASURES)}")
     folder = Path(tempfile.mkdtemp(prefix="steward-bench-", dir=given.folder))
     try:
-        figures = asyncio.run(run(names, folder))
+        figures = asyncio.run(run(names, folder, given.messages))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(table(figures))

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 
 from tests.bench import process
+from tests.bench.console import console
 from tests.bench.limits import Limits
 from tests.bench.table import Figure, Goal
 from tests.bench.world import Bench, Json, Watch, bench, command, event, hosted
@@ -199,7 +200,8 @@ async def idle(folder: Path, _limits: Limits) -> list[Figure]:
 
 Measure = Callable[[Path, Limits], Awaitable[list[Figure]]]
 MEASURES: Mapping[str, Measure] = {
-    measure.__name__: measure for measure in (latency, commands, events, fanout, idle, fleet)
+    measure.__name__: measure
+    for measure in (latency, commands, events, fanout, idle, console, fleet)
 }
 ONLY_IF_ASKED = frozenset({"fleet"})
 """What takes minutes, and gigabytes."""
