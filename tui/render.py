@@ -8,7 +8,7 @@ from typing import Any
 from tui import looks
 from tui.ink import EMPTY, Line, Tone, joined, line, say, wrapped
 from tui.rows import ErrorRow, MessageRow, NodeRow
-from tui.times import Clock, instant, long, short, until
+from tui.times import Clock, calm, instant, long, short, until
 
 FIRST_WORDS = 400
 """Characters of a message's data that are looked at for one line of a table."""
@@ -26,12 +26,12 @@ def node_cells(row: NodeRow, clock: Clock) -> dict[str, Line]:
         "state": looks.node_state(row),
         "name": (say(row.name, Tone.STRONG),),
         "labels": labels(row.labels),
-        "seen": (say(short(clock.now() - seen) if seen is not None else "never", never),),
+        "seen": (say(calm(clock.now() - seen) if seen is not None else "never", never),),
         "version": (say(row.version or "—", Tone.MUTED),),
         "queued": number(row.queued),
         "underway": number(row.under_way, Tone.ACCENT),
         "running": number(row.running_now or 0, Tone.BUSY),
-        "oldest": (say(short(waited), waiting_tone(waited)),),
+        "oldest": (say(calm(waited), waiting_tone(waited)),),
         "errors": joined(
             [
                 looks.sparkline(row.errors_by_minute, SPARK),

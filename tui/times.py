@@ -72,6 +72,11 @@ def short(seconds: float | None) -> str:
     return f"{min(seconds // DAY, 9999):.0f}d"
 
 
+def calm(seconds: float | None) -> str:
+    """The same in steps of five seconds at first: a column of them isn't always on the move."""
+    return short(seconds if seconds is None or seconds >= MINUTE else seconds // 5 * 5)
+
+
 def long(seconds: float | None) -> str:
     """A duration in its two largest units: ``9 ms``, ``1.24 s``, ``3 min 20 s``, ``2 h 5 min``."""
     if seconds is None:

@@ -21,7 +21,7 @@ from tui.registry import Action
 from tui.rows import NodeRow
 from tui.screens import node_asks, node_deeds
 from tui.screens.listing import ListPage
-from tui.times import short
+from tui.times import calm
 from tui.wants import Wants
 from tui.widgets.inked import Block
 from tui.widgets.table import Column, Table
@@ -91,7 +91,7 @@ class NodesPage(ListPage):
     def _moment(self, row: NodeRow) -> tuple[str, str]:
         """How long ago it was seen, and how long the oldest waits."""
         now, seen = self.desk.clock.now(), row.seen_at
-        return short(None if seen is None else now - seen), short(row.waited(now))
+        return calm(None if seen is None else now - seen), calm(row.waited(now))
 
     def wants(self) -> Wants:
         """All nodes; in full the one under the cursor, if its pane is there."""
