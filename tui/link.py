@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -35,6 +35,7 @@ class Link:
         self._follows = False
         self._changed_nodes: set[str] = set()
         self._roster: str | None = ""
+        self._asking = 0
         self._ageing: set[str] = set()
         self._aged = time.monotonic()
         self._wake = asyncio.Event()
@@ -129,9 +130,23 @@ class Link:
         if self._client is None:
             raise NoDaemon("no daemon answers", "the console goes on when it is back")
         try:
-            return await self._client.call(method, **params)
+            with self._awaiting():
+                return await self._client.call(method, **params)
         except OSError as error:
             raise NoDaemon(f"the daemon went away: {error}", "ask again when it is back") from error
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody waits for an answer; what is read again by itself doesn't count."""
+        return self._asking > 0 or self._pace.is_urgent(self._wants.topics())
+
+    @contextlib.contextmanager
+    def _awaiting(self) -> Iterator[None]:
+        self._asking += 1
+        try:
+            yield
+        finally:
+            self._asking -= 1
 
     async def _keep_fresh(self, client: Client) -> None:
         tick = 0.0
@@ -182,6 +197,7 @@ class Link:
     async def _read(self, client: Client, part: str) -> events.Heard | None:
         began, rests = time.monotonic(), True
         urgent = self._pace.take(part)
+        self._asking += urgent
         event: events.Heard | None
         try:
             if part == "nodes":
@@ -203,6 +219,7 @@ class Link:
             hint = "console and daemon are of different versions: restart both"
             return events.Declined(part, f"the answer has no {error}", hint)
         finally:
+            self._asking -= urgent
             self._pace.done(part, began, time.monotonic(), rests=rests)
 
     async def _read_nodes(self, client: Client) -> events.Heard:
@@ -230,7 +247,8 @@ class Link:
         """Read the page after ``cursor`` of messages, errors or jobs. Raises StewardError."""
         if self._client is None:
             raise NoDaemon("no daemon answers", "the console goes on when it is back")
-        self._tell(await reading.PAGES[topic](self._client, query, cursor))
+        with self._awaiting():
+            self._tell(await reading.PAGES[topic](self._client, query, cursor))
 
 
 def _first(group: BaseExceptionGroup[Any]) -> StewardError:

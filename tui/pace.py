@@ -66,6 +66,10 @@ class Pace:
         """Which of the wanted parts are to be read now."""
         return [part for part in wanted if part in self._stale and self._due.get(part, 0.0) <= now]
 
+    def is_urgent(self, wanted: Iterable[str]) -> bool:
+        """Whether one of the wanted parts was asked for, and not read yet."""
+        return any(part in self._urgent for part in wanted)
+
     def wait(self, wanted: Iterable[str], now: float) -> float:
         """Seconds until one of the wanted parts is."""
         due = (self._due.get(part, 0.0) for part in wanted if part in self._stale)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,11 @@ from tui.svg import portable
 
 DEADLINE = 15.0
 """Seconds until a daemon that doesn't answer is given up."""
-SETTLE = 0.6
-"""Seconds after which what a key asked of the daemon is on the screen."""
+QUIET = 0.3
+"""Seconds in which no answer was awaited: the screen shows all that a key has brought. Longer than
+the console waits for the hand to rest, and to draw."""
+LONGEST = 5.0
+"""Seconds until it is taken as it is: a search may take longer."""
 _LARGEST = 500
 
 
@@ -48,8 +52,8 @@ def save(app: Console, path: Path, size: tuple[int, int], keys: Sequence[str]) -
             return
         for key in keys:
             await pilot.press(key)
-            await pilot.pause(SETTLE)
-        await pilot.pause(SETTLE)
+            await _rest(app, pilot)
+        await _rest(app, pilot)
         taken.append(app.export_screenshot(title="steward console"))
         app.exit()
 
@@ -57,7 +61,20 @@ def save(app: Console, path: Path, size: tuple[int, int], keys: Sequence[str]) -
     if not taken:
         board = app.desk.board
         raise NoDaemon(board.lost_reason or "no daemon answers", board.lost_hint)
+    _write(path, taken[0])
+
+
+async def _rest(app: Console, pilot: Pilot[Any]) -> None:
+    """Until the console awaits nothing that was asked for."""
+    began = since = time.monotonic()
+    while time.monotonic() - since < QUIET and time.monotonic() - began < LONGEST:
+        await pilot.pause(0.02)
+        if app.desk.link.busy:
+            since = time.monotonic()
+
+
+def _write(path: Path, picture: str) -> None:
     try:
-        path.write_text(portable(taken[0]), encoding="utf-8")
+        path.write_text(portable(picture), encoding="utf-8")
     except OSError as error:
         raise StewardError(f"{path} cannot be written: {error.strerror}") from None
