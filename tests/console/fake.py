@@ -155,7 +155,7 @@ class FakeDaemon:
         ]
         return self.nodes[name] | {"processes": own if name == "central" else None}
 
-    def on_messages(self, **asked: Any) -> dict[str, Any]:
+    def on_messages(self, **asked: Any) -> Any:
         return lists.messages(self.messages, self.looks, **asked)
 
     def on_message(self, id: str) -> dict[str, Any]:

@@ -52,6 +52,7 @@ def messages(
     ids: list[str] | None = None,
     brief: bool = False,
     sort: str = "-accepted",
+    all: bool = False,
     **kept: Any,
 ) -> Json:
     """The answer to ``messages``."""
@@ -90,9 +91,12 @@ def errors(
 
 
 def _briefly(message: Json) -> Json:
-    brief = dict(message)
-    if sum(map(len, message["data"])) > FIRST:
-        brief |= {"data": [message["data"][0][:FIRST]], "dataCut": True}
+    brief, data, room = dict(message), [], FIRST
+    for word in message["data"]:
+        data.append(word[: max(room, 0)])
+        room -= len(word) + 1
+    if room < -1:
+        brief |= {"data": data, "dataCut": True}
     if message.get("result"):
         brief["result"] = {k: v for k, v in message["result"].items() if k not in OUTPUTS}
     return brief
