@@ -73,7 +73,8 @@ class Page(Generic[T]):
         rows = fresh.rows + tuple(row for row in self.rows if self._is_beyond(row.n, edge))
         cursor, reached = self.cursor, self.reached
         if cursor is None and fresh.rising and fresh.newest > self.newest:
-            cursor, reached = str(max(rows[-1].n, self.newest)), None
+            last = rows[-1].n if rows else edge
+            cursor, reached = str(max(last, self.newest)), None
         return replace(
             fresh, rows=_same(self.rows, rows), cursor=cursor, reached=reached
         )._counted()
