@@ -1,0 +1,1 @@
+"""``python -m tests.torture``: a fleet, a nemesis, and a checker that judges what is left."""
