@@ -1,4 +1,4 @@
-"""``python -m tests.torture.clocks FILE node …``: a daemon whose wall clock is wrong by what FILE says.
+"""``python -m tests.torture.clocks FILE node …``: a daemon whose clock is wrong by what FILE says.
 
 FILE holds seconds, to be added to the machine's time; it is read again whenever it has changed.
 """
