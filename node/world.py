@@ -16,15 +16,19 @@ from steward.control.client import ControlClient
 from steward.errors import NoDaemon, StewardError
 
 START_WITHIN = 20.0
+STEWARD = (sys.executable, "-m", "steward.cli")
 
 
 class NodeProcess:
     """``steward node`` as a child process, its log in ``<folder>/log``."""
 
-    def __init__(self, name: str, folder: Path, flags: Sequence[str]) -> None:
+    def __init__(
+        self, name: str, folder: Path, flags: Sequence[str], program: Sequence[str] = STEWARD
+    ) -> None:
         self.name = name
         self.folder = folder
         self._flags = flags
+        self._program = program
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self, within: float = START_WITHIN) -> None:
@@ -34,7 +38,7 @@ class NodeProcess:
         arguments = ["node", "--node", self.name, "--state-dir", str(self.folder), *self._flags]
         with (self.folder / "log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "steward.cli", *arguments,
+                *self._program, *arguments,
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         await self._answers(within)
@@ -62,6 +66,11 @@ class NodeProcess:
     async def stop(self) -> None:
         """As a service manager stops it."""
         await self._end(signal.SIGTERM)
+
+    @property
+    def status(self) -> int | None:
+        """Its exit status, if it has ended although nobody here ended it."""
+        return None if self._process is None else self._process.returncode
 
     @property
     def pid(self) -> int:
