@@ -29,6 +29,8 @@ class Touched:
     """What a commit changed: message ids, names of nodes, how many errors were recorded."""
 
     messages: set[str] = dataclasses.field(default_factory=set)
+    ends: set[str] = dataclasses.field(default_factory=set)
+    """Of these, which have come to an end, proved or not."""
     nodes: set[str] = dataclasses.field(default_factory=set)
     errors: int = 0
     alarms: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)
@@ -46,6 +48,7 @@ class Touched:
 
     def add(self, other: Touched) -> None:
         self.messages |= other.messages
+        self.ends |= other.ends
         self.nodes |= other.nodes
         self.errors += other.errors
         self.alarms += other.alarms

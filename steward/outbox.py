@@ -146,6 +146,7 @@ class Outbox(Care):
             self._move(self.lane_at(lane), state, why)
             self.forget_stream(stream)
             self.shared.touched.messages.add(id)
+            self.shared.touched.ends.add(id)
 
     def settle(
         self, stream: OutStream, last: int, verdicts: Mapping[int, Verdict], now: Now

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -212,8 +212,9 @@ class OutboxRows:
     def _proved(row: Row, state: State) -> State:
         return State.UNKNOWN if row.maybe and state in NEVER_STARTED else state
 
-    def _ended(self, lane: Lane, numbers: Sequence[int], ids: Iterable[MessageId]) -> None:
+    def _ended(self, lane: Lane, numbers: Sequence[int], ids: Sequence[MessageId]) -> None:
         self.shared.touched.messages.update(ids)
+        self.shared.touched.ends.update(ids)
         self.shared.touched.ended += len(numbers)
         if not lane.hidden and numbers:
             self.con.execute(

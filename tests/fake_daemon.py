@@ -34,6 +34,7 @@ class Changed(NamedTuple):
     messages: frozenset[str] = frozenset()
     nodes: frozenset[str] = frozenset()
     errors: int = 0
+    ends: frozenset[str] = frozenset()
 
 
 def stamp() -> str:
@@ -116,7 +117,7 @@ class FakeDaemon:
 
         def end() -> None:
             self.messages[id].update({"confirmed": True, **fields})
-            self.server.changed(Changed(frozenset({id})))
+            self.server.changed(Changed(frozenset({id}), ends=frozenset({id})))
 
         self.loop.call_soon_threadsafe(end)
 

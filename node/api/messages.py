@@ -25,7 +25,7 @@ from steward.subjects import Subject, subject
 LONGEST_WAIT = 3600.0
 
 Touching = Callable[[Collection[str]], AbstractContextManager[Touch]]
-"""Ids -> an event that is set whenever one of them changed."""
+"""Ids -> an event that is set whenever one of them has come to an end."""
 
 
 class Submit(msgspec.Struct, forbid_unknown_fields=True):

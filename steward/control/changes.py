@@ -13,10 +13,13 @@ MOST_IDS: Final = 1000
 
 
 class Touched(Protocol):
-    """What a commit has changed: ids of messages, names of nodes, number of errors filed."""
+    """What a commit has changed: ids of messages, those of them that have come to an end, names of
+    nodes, number of errors filed."""
 
     @property
     def messages(self) -> Collection[str]: ...
+    @property
+    def ends(self) -> Collection[str]: ...
     @property
     def nodes(self) -> Collection[str]: ...
     @property
@@ -80,14 +83,14 @@ class Watch:
 
 
 class Touch(asyncio.Event):
-    """Set whenever one of the ids has changed that somebody waits for."""
+    """Set whenever one of the messages has come to an end that somebody waits for."""
 
     def __init__(self) -> None:
         super().__init__()
         self.ids: set[str] = set()
 
     def take(self) -> set[str]:
-        """Clear it; the ids that have changed since that was done last."""
+        """Clear it; the ids of those that have ended since that was done last."""
         ids, self.ids = self.ids, set()
         self.clear()
         return ids
@@ -101,7 +104,7 @@ class Waits:
 
     @contextlib.contextmanager
     def touching(self, ids: Collection[str]) -> Iterator[Touch]:
-        """An event that is set whenever one of ``ids`` has changed, and tells which."""
+        """An event that is set whenever one of ``ids`` has come to an end, and tells which."""
         event = Touch()
         for id in ids:
             self._by_id.setdefault(id, set()).add(event)

@@ -64,7 +64,7 @@ class ControlServer:
 
     def changed(self, touched: Touched) -> None:
         """Tell everybody who watches or waits; costs nothing if nobody does."""
-        self._waits.tell(touched.messages)
+        self._waits.tell(touched.ends)
         for connection in self._connections:
             if connection.watch is not None:
                 connection.watch.add(touched)
@@ -82,7 +82,7 @@ class ControlServer:
                 connection.watch.add_status()
 
     def touching(self, ids: Collection[str]) -> contextlib.AbstractContextManager[Touch]:
-        """For the handler of ``wait``: an event that is set whenever one of ``ids`` changed."""
+        """For the handler of ``wait``: an event that is set whenever one of ``ids`` has ended."""
         return self._waits.touching(ids)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

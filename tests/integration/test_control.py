@@ -32,6 +32,7 @@ class Changed(NamedTuple):
     messages: frozenset[str] = frozenset()
     nodes: frozenset[str] = frozenset()
     errors: int = 0
+    ends: frozenset[str] = frozenset()
 
 
 @pytest.fixture
@@ -190,11 +191,11 @@ async def test_watchers_are_told_of_their_topics_and_not_too_often(server: Contr
         assert (await anext(told)).params["status"] is True
 
 
-async def test_a_wait_is_woken_by_its_own_ids_alone(server: ControlServer) -> None:
+async def test_a_wait_is_woken_by_the_ends_of_its_own_ids_alone(server: ControlServer) -> None:
     with server.touching({"a", "b"}) as event:
-        server.changed(Changed(frozenset({"c"})))
+        server.changed(Changed(frozenset({"a", "c"}), ends=frozenset({"c"})))
         assert not event.is_set()
-        server.changed(Changed(frozenset({"b", "c"})))
+        server.changed(Changed(frozenset({"b", "c"}), ends=frozenset({"b", "c"})))
         assert event.is_set()
         assert event.take() == {"b"}
         assert not event.is_set()

@@ -27,6 +27,7 @@ class Touched(NamedTuple):
     messages: frozenset[str] = frozenset({"m1"})
     nodes: frozenset[str] = frozenset()
     errors: int = 0
+    ends: frozenset[str] = frozenset()
 
 
 class FakeLive:
