@@ -12,6 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from steward.config import FLAGS, default_state_dir
+from steward.config.keys import file_path
 from steward.control.client import ControlClient
 from steward.errors import InvalidMessage, StewardError, UsageError
 from steward.message import duration
@@ -35,7 +36,7 @@ class Duration(click.ParamType[float]):
 
 
 def _state_dir(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path:
-    return (value.expanduser() if value else default_state_dir()).absolute()
+    return (file_path(value) if value else default_state_dir()).absolute()
 
 
 def talks(command: F) -> F:

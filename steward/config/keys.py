@@ -12,6 +12,7 @@ from steward.errors import InvalidMessage, UsageError, nearest
 from steward.message import duration
 from steward.subjects import NodeName, node_name
 
+_DIGITS = re.compile(r"[0-9]{1,20}")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|KB|MB|GB)?")
 _SIZES: Final[Mapping[str | None, int]] = {
     None: 1,
@@ -23,6 +24,8 @@ _SIZES: Final[Mapping[str | None, int]] = {
     "MB": 10**6,
     "GB": 10**9,
 }
+_LARGEST: Final = 2**53
+"""Bytes: no disk is larger, and SQLite takes no larger number."""
 _TRUE: Final = frozenset({"true", "t", "1", "yes", "on"})
 _FALSE: Final = frozenset({"false", "f", "0", "no", "off"})
 _LABEL_KEY = re.compile(r"[A-Za-z0-9_.-]{1,63}")
@@ -64,8 +67,15 @@ def _name(value: object, bare: bool) -> NodeName:
     return node_name(_text(value, bare))
 
 
-def _path(value: object, bare: bool) -> Path:
-    return Path(value).expanduser() if isinstance(value, Path) else Path(_text(value, bare))
+def file_path(value: object, bare: bool = True) -> Path:
+    """A file or folder; ``~`` in front is a home. Raises UsageError."""
+    given = value if isinstance(value, Path) else Path(_text(value, bare))
+    if "\0" in str(given):
+        raise _wrong(str(given), "a path", "no name holds a zero byte")
+    try:
+        return given.expanduser()
+    except RuntimeError as error:
+        raise _wrong(str(given), "a path that is found", str(error)) from None
 
 
 def _switch(value: object, bare: bool) -> bool:
@@ -92,7 +102,7 @@ def _some_seconds(value: object, bare: bool) -> float:
 
 def _whole(least: int, most: int) -> Reader:
     def read(value: object, bare: bool) -> int:
-        if bare and isinstance(value, str) and value.strip().isdecimal():
+        if bare and isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise _wrong(value, "a whole number", f"{least} to {most}")
@@ -102,11 +112,13 @@ def _whole(least: int, most: int) -> Reader:
 
 
 def _size(value: object, bare: bool) -> int:
+    size = value
     if isinstance(value, str) and (match := _SIZE.fullmatch(value.strip())):
-        value = int(float(match[1]) * _SIZES[match[2]])
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        most = float(match[1]) * _SIZES[match[2]]
+        size = int(min(most, _LARGEST))
+    if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < _LARGEST:
         raise _wrong(value, "a size", "bytes, or 64KiB, 128MiB, 1GiB")
-    return value
+    return size
 
 
 def _choice(*words: str) -> Reader:
@@ -132,7 +144,7 @@ def _host_and_port(value: object, bare: bool) -> HostAndPort | None:
     if text == "off":
         return None
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal() or not 0 <= int(port) <= 65535:
+    if not colon or not _DIGITS.fullmatch(port) or int(port) > 65535:
         raise _wrong(value, "an address", "HOST:PORT, :PORT for every interface, or off")
     return HostAndPort(host.strip("[]") or "0.0.0.0", int(port))
 
@@ -157,7 +169,7 @@ def _labels(value: object, bare: bool) -> dict[str, str]:
 
 FLAGS: Final[tuple[Key, ...]] = (
     Key("node", _name, "This node's name, unique among all nodes.", "NAME"),
-    Key("state-dir", _path, "Folder for all that has to be kept.", "DIR", "the platform's"),
+    Key("state-dir", file_path, "Folder for all that has to be kept.", "DIR", "the platform's"),
     Key(
         "broker-address",
         _broker,
@@ -199,7 +211,7 @@ FLAGS: Final[tuple[Key, ...]] = (
         "The state folder is an older copy (a backup put back): renew it.",
         switch=True,
     ),
-    Key("config", _path, "A TOML file with any of these and more.", "FILE"),
+    Key("config", file_path, "A TOML file with any of these and more.", "FILE"),
 )
 
 _COUNT = _whole(1, 10**9)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from steward.config.keys import FLAGS, TABLES, Key, Reader
+from steward.config.keys import FLAGS, TABLES, Key, Reader, file_path
 from steward.config.settings import LAN, SLOW, Limits, Permit, Retention, Settings
 from steward.errors import ConfigError, StewardError, nearest
 
@@ -23,7 +23,8 @@ _GROUP = re.compile(r"[A-Za-z0-9_-]{1,63}")
 def default_state_dir(environ: Mapping[str, str] = os.environ) -> Path:
     """Where a node's state lies if nobody says: the platform's folder for it."""
     if given := environ.get("STEWARD_STATE_DIR"):
-        return Path(given).expanduser()
+        folder: Path = _checked(file_path, given, "STEWARD_STATE_DIR", bare=True)
+        return folder
     if os.geteuid() == 0:
         return Path("/var/lib/steward")
     base = environ.get("XDG_STATE_HOME")
@@ -38,8 +39,8 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str] = os.environ) -
     """
     by_flag = _from_flags(flags)
     by_environ = _from_environ(environ)
-    path = by_flag.get("config") or by_environ.get("config")
-    by_file, more = _from_file(path) if path else ({}, {})
+    file = by_flag.get("config") or by_environ.get("config")
+    by_file, more = _from_file(file) if file else ({}, {})
     values = {**by_file, **by_environ, **by_flag}
     labels: dict[str, str] = {}
     for source in (by_file, by_environ, by_flag):
@@ -73,7 +74,7 @@ def document(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{path}: cannot be read: {error.strerror}", "give --config an existing file"
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also for a number of 5,000 digits
         raise ConfigError(f"{path}: not TOML: {error}", "see https://toml.io") from None
 
 

@@ -239,3 +239,39 @@ def test_the_flags_of_the_command_line_are_those_of_the_settings() -> None:
     assert taken[0].given == {"node", "labels", "central_error_logger", "restored", "link"}
     shown = CliRunner().invoke(node, ["--help"]).output
     assert all(f"--{key.name}" in shown for key in FLAGS)
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("profiling-port", "9" * 5000),
+        ("prom-host-and-port", "a:" + "9" * 5000),
+        ("state-dir", "~nobody-is-here/x"),
+        ("config", "~nobody-is-here/x"),
+        ("config", "a\0b"),
+    ],
+)
+def test_what_no_library_takes_is_refused_by_name(name: str, given: str) -> None:
+    with pytest.raises(ConfigError, match=f"--{name}: "):
+        load({**NODE, name: given}, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a = " + "[" * 5000, "not TOML"),
+        ("profiling-port = " + "9" * 5000, "not TOML"),
+        (f'[limits]\nstore-bytes = "{"9" * 400}GiB"', "is not a size"),
+        (f"[limits]\nstore-bytes = {2**63}", "is not a size"),
+        ('state-dir = "a\\u0000b"', "is not a path"),
+    ],
+    ids=["deep", "long number", "endless", "beyond a disk", "zero byte"],
+)
+def test_what_no_library_takes_from_a_file(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        of_file(tmp_path, text)
+
+
+def test_a_home_that_is_not_there() -> None:
+    with pytest.raises(ConfigError, match="STEWARD_STATE_DIR: "):
+        default_state_dir({"STEWARD_STATE_DIR": "~nobody-is-here"})
