@@ -20,7 +20,7 @@ demo: install
 	$(BIN)/steward demo $(ARGS)
 
 test: install check
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 # As root: a real small file system.
 test-root: install
