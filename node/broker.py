@@ -109,6 +109,12 @@ class Broker:
     def running(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
+    @property
+    def pid(self) -> int:
+        """Of the running server."""
+        assert self._process is not None
+        return self._process.pid
+
     async def start(self) -> None:
         """Start it and wait until it takes clients. Raises BusError: there is no nats-server, or
         it ended or stayed silent (its last words are in the text)."""

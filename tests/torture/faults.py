@@ -15,7 +15,12 @@ from tests.torture.nemesis import Fault
 from tests.torture.pulse import beat
 from tests.torture.town import Member, Town
 
-PROFILES = {"GSM": links.GSM, "SATELLITE": links.SATELLITE, "NARROW": links.NARROW}
+PROFILES = {
+    "GSM": links.GSM,
+    "SATELLITE": links.SATELLITE,
+    "LOSSY_SATELLITE": links.LOSSY_SATELLITE,
+    "NARROW": links.NARROW,
+}
 
 
 class Nemesis:
@@ -103,9 +108,14 @@ class Nemesis:
 
     async def _break_broker(self, fault: Fault) -> None:
         broker = self._town.broker
-        await (broker.kill() if fault.detail == "kill" else broker.stop())
-        await asyncio.sleep(fault.lasts)
-        await broker.start()
+        if fault.detail == "pause":
+            send(broker.pid, signal.SIGSTOP)
+            await asyncio.sleep(fault.lasts)
+            send(broker.pid, signal.SIGCONT)
+        else:
+            await (broker.kill() if fault.detail == "kill" else broker.stop())
+            await asyncio.sleep(fault.lasts)
+            await broker.start()
 
     # ---------------------------------------------------------------- links and clocks
 

@@ -1,16 +1,25 @@
-"""The quiet phase: nothing is broken any more, and every message gets its proved end."""
+"""The quiet phase: nothing is broken any more, and every message gets its proved end.
+
+What commands have printed is then fetched from its nodes in full: some of it, into ``pulled/``.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
 import time
+from collections.abc import Sequence
 from contextlib import closing
 
+from node.world import STEWARD
 from tests import links
 from tests.torture.ledger import now
 from tests.torture.town import Member, Town
+from tests.torture.work import Batch
 
+PULLED = 12
+"""So many outputs are pulled, of all that are longer than a result holds."""
+LONG = ("70k", "300k")
 LOOK = 0.5
 """Seconds between two looks."""
 
@@ -25,12 +34,12 @@ async def heal(town: Town) -> None:
         await member.link.accept()
 
 
-async def drained(town: Town, deadline: float) -> bool:
+async def drained(town: Town, since: float, deadline: float) -> bool:
     """Waits until nothing is open anywhere; False if something is after ``deadline`` seconds. It
-    is written down as the fault ``quiet``."""
-    t, wall = now(), time.time()
+    is written down as the fault ``quiet``, from ``since`` on."""
+    t, wall = since, time.time() - now() + since
     over = False
-    while not over and now() < t + deadline:
+    while not over and now() < since + deadline:
         await asyncio.sleep(LOOK)
         over = not any(open_in(member) for member in town.members.values())
     left = {m.name: count for m in town.members.values() if (count := open_in(m))}
@@ -47,3 +56,22 @@ def open_in(member: Member) -> int:
         [(messages,)] = store.execute("SELECT count(*) FROM message WHERE confirmed = 0")
         [(commands,)] = store.execute("SELECT count(*) FROM command")
     return files + int(messages) + int(commands)
+
+
+async def pull(town: Town, batches: Sequence[Batch]) -> None:
+    """With ``steward messages output``, whose exit status is written down."""
+    (town.folder / "pulled").mkdir()
+    long = [
+        (batch.sender, offer.message["id"])
+        for batch in batches
+        for offer in batch.offers
+        if offer.script.startswith("print") and offer.script.split()[1] in LONG
+    ]
+    for sender, id in long[:: len(long) // PULLED + 1]:
+        process = await asyncio.create_subprocess_exec(
+            *STEWARD, "messages", "output", id, "--to", str(town.folder / "pulled" / id),
+            "--state-dir", str(town[sender].folder),
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        town.book.act(act="pull", id=id, who=sender, answer=await process.wait())

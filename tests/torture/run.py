@@ -40,11 +40,12 @@ async def run(folder: Path, what: Run) -> bool:
             async with asyncio.TaskGroup() as group:
                 offered = group.create_task(Offering(here).carry_out(batches))
                 await Nemesis(here).carry_out(faults)
-                await quiet.heal(here)
                 began_quiet = now()
+                await quiet.heal(here)
                 await offered
-            is_over = await quiet.drained(here, DRAIN_WITHIN)
+            is_over = await quiet.drained(here, began_quiet, DRAIN_WITHIN)
             drained = now() if is_over else None
+            await quiet.pull(here, batches)
             await asyncio.gather(*(pulse.beat(here, m, "end") for m in here.members.values()))
         await asyncio.gather(*(member.stop() for member in here.members.values()))
         here.book.run(

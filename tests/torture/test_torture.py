@@ -1,4 +1,4 @@
-"""``make test``'s share of the laboratory: 1,000 messages, five ships, one seed, and the verdict."""
+"""``make test``'s share of the laboratory: 1,000 messages, five ships, one seed, a verdict."""
 
 from pathlib import Path
 

@@ -18,7 +18,7 @@ SHY = "ship5"
 """Its permits allow commands alone."""
 # what a message is → how many of a thousand
 DEEDS = {
-    "start": 330, "start-parallel": 100, "print": 60, "fail": 40, "sleep": 10, "sleep-parallel": 30,
+    "start": 300, "start-parallel": 80, "print": 60, "fail": 40, "sleep": 15, "sleep-parallel": 75,
     "limited": 10, "ttl": 40, "ttl-parallel": 20, "cancel": 15, "cancel-parallel": 15,
     "attempts": 20, "nack": 40, "list": 10, "log": 215, "log-nack": 30, "refused": 15,
 }  # fmt: skip
@@ -119,7 +119,7 @@ class Work:
             case "fail":
                 script, exit = "fail 3", 3
             case "sleep":
-                script = f"sleep {random.uniform(0.1, 1.5):.2f}"
+                script = f"sleep {random.uniform(0.1, 4.0 if '-' in deed else 1.0):.2f}"
             case "limited":
                 script, more = "sleep 30", {"methodTimeout": 1, "parallel": True}
             case "ttl":
