@@ -45,7 +45,7 @@ def _texts(lab: Lab) -> Iterator[Finding]:
 
 
 def _journal(store: Store) -> Iterator[Finding]:
-    """A wiped store's daemon was killed: its journal may lack what was to be written next."""
+    """It is written behind the store, which knows what it still lacks."""
     accepted: Counter[str] = Counter()
     final: dict[str, list[str]] = defaultdict(list)
     for line in store.journal:
@@ -58,13 +58,13 @@ def _journal(store: Store) -> Iterator[Finding]:
             continue
         states = final.pop(row.id, [])
         told = accepted.pop(row.id, 0)
-        if told > 1 or (told == 0 and not store.wiped):
+        if told > 1 or (told == 0 and row.n not in store.untold):
             yield Finding(RECORD, "I1", row.id, f"{told} acceptances in {store.name}'s journal")
         ends = [s for i, s in enumerate(states) if i or s != "unknown" or len(states) == 1]
         if len(ends) > 1:
             text = f"{store.name}'s journal has more than one end of it: {', '.join(states)}"
             yield Finding(RECORD, "I1", row.id, text)
-        elif not store.wiped and row.confirmed and ends != [row.state]:
+        elif row.n not in store.untold and row.confirmed and ends != [row.state]:
             text = f"it is {row.state}, and {store.name}'s journal says {ends or 'nothing'}"
             yield Finding(RECORD, "I1", row.id, text)
     for id in {*accepted, *final}:

@@ -24,6 +24,9 @@ _ROWS = """
 _COMMANDS = """
     SELECT c.id, frm, store, subject, seq, stage, cancelled, expires, deadline, ahead,
         accepted_at, started_at FROM command c JOIN queue q ON q.key = c.queue ORDER BY c.n"""
+_UNTOLD = """
+    SELECT n FROM message WHERE n > (SELECT journaled FROM meta)
+    UNION SELECT value FROM final, json_each(messages)"""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,9 @@ class Store:
     texts: Mapping[str, Sequence[str]]
     """Sender → first words of the lines that its events wrote, as far as they are committed."""
     journal: Sequence[Mapping[str, Any]]
+    """What messages.jsonl holds, as far as it is committed."""
+    untold: frozenset[int]
+    """Messages of which the journal still has to tell something."""
     troubles: Sequence[str]
 
     def has_unread(self, id: str) -> bool:
@@ -110,6 +116,7 @@ def read_store(node: str, folder: Path, *, wiped: bool) -> Store:
                 },
                 texts=_texts(con, folder),
                 journal=journal,
+                untold=frozenset(n for (n,) in con.execute(_UNTOLD)),
                 troubles=troubles,
             )
         finally:
