@@ -92,7 +92,10 @@ class NodeProcess:
 
 
 class World:
-    """A broker, central and ships in one folder. ``ask`` goes to central's control socket."""
+    """A broker, central and ships in one folder. ``ask`` goes to central's control socket;
+    ``program``: what a node is started with."""
+
+    program: Sequence[str] = STEWARD
 
     def __init__(self, folder: Path, broker: Broker) -> None:
         self.folder = folder
@@ -103,7 +106,8 @@ class World:
         """A node of this world, not started yet. ``broker``: another way to reach it."""
         address = broker or self.broker.address
         common = ("--broker-address", address, "--prom-host-and-port", "off")
-        process = NodeProcess(name, self.folder / name, (*common, "--hello-interval", "2", *flags))
+        every = (*common, "--hello-interval", "2", *flags)
+        process = NodeProcess(name, self.folder / name, every, self.program)
         self.nodes[name] = process
         return process
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import statistics
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from tests.bench import process
+from tests.bench import loads, process
 from tests.bench.console import console
 from tests.bench.limits import Limits
 from tests.bench.table import Figure, Goal
-from tests.bench.world import Bench, Json, Watch, bench, command, event, hosted
+from tests.bench.world import Json, Watch, bench, command, event, hosted
 
 COMMANDS = 2000
 EVENTS = 40_000
-AT_ONCE = 4
-"""Batches of events that are on their way to central at a time."""
 FLEET = 50
 ROUNDS = 7
 MANY = 1000
@@ -27,14 +24,9 @@ IDLE = 30.0
 
 async def latency(folder: Path, limits: Limits) -> list[Figure]:
     """One command at a time: from the call that submits it to the answer that has its result."""
-    took: list[float] = []
     async with bench(folder) as here:
-        for i in range(220):
-            watch = Watch()
-            [message] = await here.ends(await here.submit([command("ship1")]))
-            assert message["state"] == "succeeded", message
-            if i >= 20:
-                took.append(watch() * 1000)
+        await loads.one_by_one(here, 20)
+        took = await loads.one_by_one(here, 200)
     median = Goal(at_most=7, ratio_at_most=1.5)
     p95 = sorted(took)[int(len(took) * 0.95)]
     return [
@@ -57,7 +49,10 @@ async def commands(folder: Path, limits: Limits) -> list[Figure]:
         fresh = process.memory(central)
         for how, spawns in (("in order", 1000 / limits.run), ("parallel", limits.runs)):
             goal = Goal(at_least=400 if how == "in order" else 500, ratio_at_least=0.6)
-            rate = await _commands(here, parallel=how == "parallel")
+            await loads.one_by_one(here, 1)
+            watch = Watch()
+            await loads.burst(here, COMMANDS, parallel=how == "parallel")
+            rate = COMMANDS / watch()
             figures.append(
                 Figure(
                     name=f"commands, {how}", value=rate, unit="/s", goal=goal,
@@ -74,18 +69,6 @@ async def commands(folder: Path, limits: Limits) -> list[Figure]:
     return figures
 
 
-async def _commands(here: Bench, *, parallel: bool) -> float:
-    await here.ends(await here.submit([command("ship1")]))
-    before = await here.succeeded("ShellCommand")
-    watch = Watch()
-    for _ in range(COMMANDS // 250):
-        await here.submit([command("ship1", parallel=parallel)] * 250)
-    await here.settled("ShellCommand")
-    rate = COMMANDS / watch()
-    assert await here.succeeded("ShellCommand") - before == COMMANDS
-    return rate
-
-
 async def events(folder: Path, limits: Limits) -> list[Figure]:
     """To one node, through the control socket in batches, until each is receipted; then until
     messages.jsonl has caught up."""
@@ -94,11 +77,7 @@ async def events(folder: Path, limits: Limits) -> list[Figure]:
         await here.ends(await here.submit([event("ship1", 0)]))
         before = process.use(central).cpu, process.use(ship).cpu
         watch = Watch()
-        async with asyncio.TaskGroup() as group:
-            numbers = iter(range(1, EVENTS + 1))
-            for _ in range(AT_ONCE):
-                group.create_task(_submit_events(here, numbers))
-        await here.settled("TextLogging")
+        await loads.events(here, range(1, EVENTS + 1))
         rate = EVENTS / watch()
         await journaled(here.folder / "central" / "messages.jsonl", 2 * EVENTS + 2)
         with_journal = EVENTS / watch()
@@ -119,11 +98,6 @@ async def events(folder: Path, limits: Limits) -> list[Figure]:
         Figure(name="central's processor, an event", value=cost[0], unit="µs"),
         Figure(name="the node's processor, an event", value=cost[1], unit="µs"),
     ]  # fmt: skip
-
-
-async def _submit_events(here: Bench, numbers: Iterator[int]) -> None:
-    while batch := [event("ship1", n) for n in itertools.islice(numbers, 500)]:
-        await here.submit(batch)
 
 
 async def journaled(path: Path, lines: int) -> None:
@@ -179,9 +153,7 @@ async def idle(folder: Path, _limits: Limits) -> list[Figure]:
         await asyncio.sleep(3)
         fresh = process.memory(pid)
         used = await process.idle(pid, IDLE)
-        for at in range(0, 10_000, 500):
-            await here.submit([event("ship1", n) for n in range(at, at + 500)])
-        await here.settled("TextLogging")
+        await loads.events(here, range(10_000))
         after = process.memory(pid)
     return [
         Figure(name="an idle node", value=fresh, unit="MiB", goal=Goal(at_most=40)),

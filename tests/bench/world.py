@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from node.broker import Broker, free_port
-from node.world import NodeProcess, World
+from node.world import STEWARD, NodeProcess, World
 from steward.control.client import ControlClient
 
 Json = dict[str, Any]
@@ -22,13 +22,18 @@ PATIENCE = 300.0
 
 
 class Bench(World):
-    """``client`` is one connection to central's control socket, kept open."""
+    """``client`` is one connection to central's control socket, kept open; ``metrics`` where each
+    daemon serves its own."""
 
     client: ControlClient
 
+    def __init__(self, folder: Path, broker: Broker) -> None:
+        super().__init__(folder, broker)
+        self.metrics: dict[str, str] = {}
+
     async def start(self, name: str, *flags: str) -> NodeProcess:
         """With everything that a node has by default, its metrics too."""
-        metrics = f"127.0.0.1:{free_port()}"
+        self.metrics[name] = metrics = f"127.0.0.1:{free_port()}"
         every = ("--hello-interval", "15", "--prom-host-and-port", metrics)
         process = self.node(name, *every, *flags)
         await process.start()
@@ -88,12 +93,15 @@ def event(to: str, number: int) -> Json:
 
 
 @asynccontextmanager
-async def bench(folder: Path, ships: Sequence[str] = ("ship1",)) -> AsyncIterator[Bench]:
+async def bench(
+    folder: Path, ships: Sequence[str] = ("ship1",), program: Sequence[str] = STEWARD
+) -> AsyncIterator[Bench]:
     """A broker, central and ships; gone with their folder at the end."""
     async with AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         broker = await stack.enter_async_context(Broker(folder / "broker", port=0))
         here = Bench(folder, broker)
+        here.program = program
         for name in ("central", *ships):
             process = await here.start(name)
             stack.push_async_callback(process.stop)
