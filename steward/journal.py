@@ -18,6 +18,8 @@ from steward.threads import in_thread
 NAME = "messages.jsonl"
 GATHER = 0.2
 """Seconds in which what is accepted or ends shares one write and one commit."""
+MANY = 500
+"""Lines in one write from which on the next one follows at once."""
 RETRY = 5.0
 """Seconds until a write that failed is tried again."""
 
@@ -69,15 +71,16 @@ class Journal:
         while True:
             self._wake.clear()
             try:
-                while await self.write():
-                    pass
+                lines = await self.write()
             except (StoreFull, NotPossible, OSError) as error:
                 self._failed(error)
                 await asyncio.sleep(RETRY)
                 continue
             self._failing = False
-            await self._wake.wait()
-            await asyncio.sleep(GATHER)
+            if not lines:
+                await self._wake.wait()
+            if lines < MANY:
+                await asyncio.sleep(GATHER)
 
     async def write(self, limit: int = 1000) -> int:
         """Write what is pending; how many lines there were."""
