@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 import msgspec
 
@@ -87,9 +87,7 @@ HEAD = ("", "measured", "", "of the machine's own", "", "goal", "")
 
 def table(figures: Iterable[Figure]) -> str:
     """One line a figure, columns aligned: numbers to the right, words to the left."""
-    rows = [HEAD, *(_row(figure) for figure in figures)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
-    return "\n".join(_aligned(row, widths).rstrip() for row in rows)
+    return "\n".join(lines([HEAD, *(_row(figure) for figure in figures)], right={1, 4}))
 
 
 def _row(figure: Figure) -> tuple[str, ...]:
@@ -99,10 +97,12 @@ def _row(figure: Figure) -> tuple[str, ...]:
     return (figure.name, shown(figure.value), figure.unit, limit, ratio, goal, figure.verdict)
 
 
-def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
-    right = {1, 4}
-    cells = (
-        cell.rjust(width) if i in right else cell.ljust(width)
-        for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-    )
-    return "  ".join(cells)
+def lines(rows: Sequence[Sequence[str]], right: Set[int]) -> list[str]:
+    """The rows with their columns aligned, those in ``right`` to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(_cells(row, widths, right)).rstrip() for row in rows]
+
+
+def _cells(row: Sequence[str], widths: Sequence[int], right: Set[int]) -> Iterator[str]:
+    for i, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        yield cell.rjust(width) if i in right else cell.ljust(width)
