@@ -209,7 +209,7 @@ def checked_command(request: dict[str, Any]) -> tuple[list[str], dict[str, str],
         return argv, env, None
     if isinstance(deadline, bool) or not isinstance(deadline, int | float) or not deadline >= 0:
         raise Refusal("deadline: 0 or more seconds, or null")
-    return argv, env, min(float(deadline), 1e9)
+    return argv, env, float(min(deadline, 1e9))
 
 
 def listen() -> socket.socket | None:
