@@ -10,12 +10,18 @@ from tests.torture.checker.facts import Fault
 BROKER = "broker"
 _MARKS = frozenset({"quiet"})
 """Lines that say something, but befall nobody."""
+ASIDE = 300.0
+"""Seconds before the first and after the last known moment in which a clock may have been read."""
 
 
 class Clocks:
-    """``apart``: samples of true wall clock minus t."""
+    """``apart``: samples of true wall clock minus t. ``span``: when the first and the last thing
+    happened that anybody has written down."""
 
-    def __init__(self, faults: Sequence[Fault], apart: Sequence[float]) -> None:
+    def __init__(
+        self, faults: Sequence[Fault], apart: Sequence[float], span: tuple[float, float]
+    ) -> None:
+        self._first, self._last = span[0] - ASIDE, span[1] + ASIDE
         self._faults = [fault for fault in faults if fault.what not in _MARKS]
         self._apart = statistics.median(apart) if apart else 0.0
 
@@ -52,7 +58,9 @@ class Clocks:
         added = {0.0, *(float(f.detail) for f in faults)}
         times = [wall - self._apart - seconds for seconds in added]
         fitting = [
-            t for t, seconds in zip(times, added, strict=True) if self.offset(node, t) == seconds
+            t
+            for t, seconds in zip(times, added, strict=True)
+            if self._first <= t <= self._last and self.offset(node, t) == seconds
         ]
         return fitting[0] if len(fitting) == 1 else None
 

@@ -49,7 +49,9 @@ class Lab:
 
     @cached_property
     def clocks(self) -> Clocks:
-        return Clocks(self.faults, [o.wall - o.t for o in self.offers])
+        times = [fact.t for facts in (self.offers, self.entries, self.faults) for fact in facts]
+        span = (min(times, default=0.0), max(times, default=0.0))
+        return Clocks(self.faults, [o.wall - o.t for o in self.offers], span)
 
     @cached_property
     def offers_of(self) -> Mapping[str, Sequence[Offer]]:
