@@ -31,6 +31,15 @@ class Bench(World):
         super().__init__(folder, broker)
         self.metrics: dict[str, str] = {}
 
+    async def connect(self) -> None:
+        """To central's control socket, anew if there was a connection."""
+        await self.disconnect()
+        self.client = await ControlClient(self.folder / "central").__aenter__()
+
+    async def disconnect(self) -> None:
+        if hasattr(self, "client"):
+            await self.client.__aexit__()
+
     async def start(self, name: str, *flags: str) -> NodeProcess:
         """With everything that a node has by default, its metrics too."""
         self.metrics[name] = metrics = f"127.0.0.1:{free_port()}"
@@ -105,7 +114,8 @@ async def bench(
         for name in ("central", *ships):
             process = await here.start(name)
             stack.push_async_callback(process.stop)
-        here.client = await stack.enter_async_context(ControlClient(folder / "central"))
+        stack.push_async_callback(here.disconnect)
+        await here.connect()
         await here.greeted(ships)
         yield here
 
