@@ -68,7 +68,7 @@ class History:
     copies: list[tuple[str, str]] = field(default_factory=list)
     """(Life, id): that store has the message, too."""
     lives: list[str] = field(default_factory=lambda: list(NODES))
-    lines: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
+    lines: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def tell(self, id: str, at: float, **facts: Any) -> None:
         facts = {"delivered": at + 0.2, "ended": at + 0.5} | facts
@@ -206,13 +206,18 @@ def _insert(con: sqlite3.Connection, n: int, told: Told) -> None:
 
     values = {
         "n": n, "id": told.id, "lane": key, "state": told.state, "confirmed": told.confirmed,
-        "reason": told.reason, "parallel": told.parallel, "timeout": 10, "retries": told.retries,
+        "reason": told.reason, "parallel": told.parallel, "timeout": 10, "attempts": 2,
+        "retries": told.retries,
         "ttl": told.ttl, "expires": wall(told.at + told.ttl) if told.ttl else None, "clock": 0,
         "accepted_at": wall(told.at), "delivered_at": wall(told.delivered),
         "ended_at": wall(told.ended), "digest": b"",
     }  # fmt: skip
     names, marks = ", ".join(values), ", ".join("?" * len(values))
     con.execute(f"INSERT INTO message ({names}) VALUES ({marks})", list(values.values()))
+    con.execute(
+        "INSERT INTO tally VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1",
+        (key, told.state),
+    )
     if told.outcome is not None:
         outcome = json.dumps({"about": told.id, "state": told.state, **told.outcome})
         con.execute("INSERT INTO outcome VALUES (?, ?)", (n, outcome))

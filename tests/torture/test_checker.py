@@ -192,7 +192,7 @@ def test_unknown_may_be_replaced_by_proof_once(history: History) -> None:
 
 
 def test_a_wait_under_faults_is_not_held_against_others(history: History) -> None:
-    history.change("last", delivered=85.0, ended=85.5)
+    history.change("last", delivered=115.0, ended=115.5)
     history.fault("blackhole", "ship1", 20.0, 80.0)
     assert not judge(history.write()).findings
 

@@ -176,7 +176,7 @@ def unknown_before_the_wipe(h: History) -> None:
 
 
 def held_up(h: History) -> None:
-    h.change("last", delivered=85.0, ended=85.5)
+    h.change("last", delivered=115.0, ended=115.5)
 
 
 def daemon_exits(h: History) -> None:

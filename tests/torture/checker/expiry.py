@@ -7,33 +7,46 @@ receiver may have known no better: such a start is explained by the jump.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from tests.torture.checker.facts import Entry, Offer
+from tests.torture.checker.facts import Fault
 from tests.torture.checker.lab import Lab
-from tests.torture.checker.stores import Row
 from tests.torture.checker.verdicts import EXPIRY, Finding
 
 MARGIN = 2.0
 """Seconds in which a busy machine gets from the last look at the clock to the ledger's line."""
 
 
+class Timed(NamedTuple):
+    """A start of a command that has an expiry. ``jumps``: of either clock since its acceptance;
+    ``late``: seconds after its expiry, by its sender's clock as it really was."""
+
+    id: str
+    late: float
+    still: float
+    jumps: Sequence[Fault]
+
+
 def find(lab: Lab) -> Iterator[Finding]:
+    for start in timed(lab):
+        if start.late > MARGIN + start.still:
+            text = f"started {start.late:.2f} s after it had expired"
+            nodes = sorted({node for fault in start.jumps for node in fault.who})
+            excuse = f"clock of {', '.join(nodes)}" if nodes else ""
+            yield Finding(EXPIRY, "I7", start.id, text, excuse)
+
+
+def timed(lab: Lab) -> Iterator[Timed]:
+    """All there are."""
     for offer, _, row in lab.judged():
         if row.expires is not None and row.is_command:
+            since = lab.accepted_t(offer, row)
             for start in lab.starts_of.get(offer.id, ()):
-                yield from _judge(lab, offer, row, row.expires, start)
-
-
-def _judge(lab: Lab, offer: Offer, row: Row, expires: float, start: Entry) -> Iterator[Finding]:
-    clocks = lab.clocks
-    accepted = lab.accepted_t(offer, row)
-    late = start.wall + clocks.offset(offer.frm, start.t) - expires
-    # A process that was made to stand still between its look and its act is nobody's fault.
-    still = clocks.stopped(offer.to, start.t - max(late, 0.0) - MARGIN, start.t)
-    if late <= MARGIN + still:
-        return
-    jumps = [f for node in (offer.frm, offer.to) for f in clocks.jumps(node, accepted, start.t)]
-    text = f"started {late:.2f} s after it had expired"
-    excuse = f"clock of {', '.join(sorted({w for f in jumps for w in f.who}))}" if jumps else ""
-    yield Finding(EXPIRY, "I7", offer.id, text, excuse)
+                late = start.wall + lab.clocks.offset(offer.frm, start.t) - row.expires
+                # A process that was made to stand still between its look and its act.
+                last = start.t - max(late, 0.0) - MARGIN
+                still = lab.clocks.stopped(offer.to, last, start.t)
+                nodes = (offer.frm, offer.to)
+                jumps = [f for node in nodes for f in lab.clocks.jumps(node, since, start.t)]
+                yield Timed(offer.id, late, still, jumps)

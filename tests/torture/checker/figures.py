@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.torture.checker import waits
+from tests.torture.checker import expiry, order, waits
 from tests.torture.checker.lab import Lab
 from tests.torture.checker.verdicts import TAME, Figures, Finding
 
@@ -16,6 +16,8 @@ def figures(lab: Lab) -> Figures:
     faults = Counter(f.what for f in lab.faults if f.what != "quiet")
     heals = waits.recoveries(lab)
     duplicates, attempts, reconnects = _counted(lab)
+    timed = list(expiry.timed(lab))
+    quiet_waits = [seconds for _, seconds in waits.untouched(lab)]
     lines = [{line.store.name for line in found} for found in lab.lines_of.values()]
     return Figures(
         offered=len(answers),
@@ -29,18 +31,27 @@ def figures(lab: Lab) -> Figures:
         faults=tuple(faults.most_common()),
         duplicates=duplicates,
         attempts=attempts,
+        retried=sum(row.attempts > 1 for _, _, row in lab.judged()),
         reconnects=reconnects,
+        ordered=sum(
+            len(steps) for steps in [*order.starts(lab).values(), *order.lines(lab).values()]
+        ),
+        timed=len(timed),
+        timed_strictly=sum(not start.jumps for start in timed),
+        outputs=sum("result" in (row.outcome or {}) for _, _, row in lab.judged()),
+        handed_over=len(quiet_waits),
         heal_samples=len(heals),
         heal_p50=waits.percentile(heals, 0.5),
         heal_p99=waits.percentile(heals, 0.99),
-        longest_wait=max((seconds for _, seconds in waits.untouched(lab)), default=None),
+        wait_p99=waits.percentile(quiet_waits, 0.99),
+        longest_wait=max(quiet_waits, default=None),
         drain=_drain(lab),
     )
 
 
 def tame(found: Figures) -> Iterator[Finding]:
     """A run under faults in which nothing had to be done again proves nothing."""
-    for name in ("duplicates", "attempts", "reconnects"):
+    for name in ("duplicates", "retried", "reconnects"):
         if found.faults and not getattr(found, name):
             yield Finding(TAME, "–", name, "0 of them, in spite of all faults")
 

@@ -7,7 +7,7 @@ other. That ``n`` itself follows the offers that were made one after the other i
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from tests.torture.checker.facts import Offer
@@ -33,16 +33,20 @@ def find(lab: Lab) -> Iterator[Finding]:
 
 
 def _starts(lab: Lab) -> Iterator[Finding]:
+    for (sender, _, _), steps in starts(lab).items():
+        for late, early in _disorder(steps):
+            text = f"accepted by {sender} before {early.id}, started after it"
+            yield Finding(ORDER, "I3", late.id, text, _dying(lab, late.id))
+
+
+def starts(lab: Lab) -> Mapping[tuple[str, str, str], list[Step]]:
+    """Of each lane (sender's store, receiver, method), those that wait for each other."""
     lanes: dict[tuple[str, str, str], list[Step]] = defaultdict(list)
     for offer, store, row in lab.judged():
         if row.kind == "CommandACK" and not row.parallel:
-            lane = (store.name, row.to, row.method)
             for start in lab.starts_of.get(offer.id, ())[:1]:
-                lanes[lane].append(Step(start.place, row.n, offer.id))
-    for lane, steps in lanes.items():
-        for late, early in _disorder(steps):
-            text = f"accepted by {lane[0]} before {early.id}, started after it"
-            yield Finding(ORDER, "I3", late.id, text, _dying(lab, late.id))
+                lanes[store.name, row.to, row.method].append(Step(start.place, row.n, offer.id))
+    return lanes
 
 
 def _dying(lab: Lab, id: str) -> str:
@@ -54,16 +58,20 @@ def _dying(lab: Lab, id: str) -> str:
 
 
 def _texts(lab: Lab) -> Iterator[Finding]:
+    for (sent_by, logged_by), steps in lines(lab).items():
+        for late, early in _disorder(steps):
+            text = f"accepted by {sent_by} before {early.id}, and after it in {logged_by}'s log"
+            yield Finding(ORDER, "I3", late.id, text)
+
+
+def lines(lab: Lab) -> Mapping[tuple[str, str], list[Step]]:
+    """Of each pair of stores, what the one logged for the other."""
     logs: dict[tuple[str, str], list[Step]] = defaultdict(list)
     for offer, sender, row in lab.judged():
         if row.kind == "EventACK" and row.method == "TextLogging":
             for line in lab.lines_of.get((offer.frm, offer.id), ()):
-                steps = logs[sender.name, line.store.name]
-                steps.append(Step(line.place, row.n, offer.id))
-    for (sent_by, logged_by), steps in logs.items():
-        for late, early in _disorder(steps):
-            text = f"accepted by {sent_by} before {early.id}, and after it in {logged_by}'s log"
-            yield Finding(ORDER, "I3", late.id, text)
+                logs[sender.name, line.store.name].append(Step(line.place, row.n, offer.id))
+    return logs
 
 
 def _disorder(steps: Iterable[Step]) -> Iterator[tuple[Step, Step]]:
@@ -86,7 +94,7 @@ def _acceptance(lab: Lab) -> Iterator[Finding]:
             orders[way].append(Step(place, row.n, offer.id))
     for way, steps in orders.items():
         for late, early in _disorder(steps):
-            text = f"offered after {early.id}, yet {way[0]} has it before that"
+            text = f"offered after {early.id}, yet accepted by {way[0]} before it"
             yield Finding(ORDER, "I3", late.id, text)
 
 

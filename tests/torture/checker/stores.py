@@ -27,6 +27,11 @@ _COMMANDS = """
 _UNTOLD = """
     SELECT n FROM message WHERE n > (SELECT journaled FROM meta)
     UNION SELECT value FROM final, json_each(messages)"""
+_TALLY = """
+    SELECT subject, state, sum(c) FROM (
+        SELECT lane, state, count AS c FROM tally
+        UNION ALL SELECT lane, state, -1 FROM message
+    ) JOIN lane ON lane.key = lane GROUP BY lane, state HAVING sum(c) != 0"""
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,10 @@ def read_store(node: str, folder: Path, *, wiped: bool) -> Store:
         try:
             troubles = [f"the database: {t}" for (t,) in con.execute("PRAGMA quick_check")]
             troubles = [t for t in troubles if t != "the database: ok"]
+            troubles += [
+                f"{lane}: its tally of {state} is off by {by}"
+                for lane, state, by in con.execute(_TALLY)
+            ]
             journal = list(_journal(con, folder, troubles))
             return Store(
                 node=node,

@@ -55,12 +55,21 @@ class Figures:
     text_lines: int = 0
     told_again: int = 0
     faults: tuple[tuple[str, int], ...] = ()
-    duplicates: float = 0
-    attempts: float = 0
-    reconnects: float = 0
+    duplicates: int = 0
+    attempts: int = 0
+    retried: int = 0
+    """Messages that needed more than one attempt."""
+    reconnects: int = 0
+    ordered: int = 0
+    """Starts and lines whose order was judged; likewise the others: what was judged at all."""
+    timed: int = 0
+    timed_strictly: int = 0
+    outputs: int = 0
+    handed_over: int = 0
     heal_samples: int = 0
     heal_p50: float | None = None
     heal_p99: float | None = None
+    wait_p99: float | None = None
     longest_wait: float | None = None
     drain: float | None = None
 
@@ -98,6 +107,9 @@ def _counts(figures: Figures) -> list[str]:
         f"starts           {figures.starts:,} in the ledgers, {figures.text_lines:,} text lines"
         f" ({figures.told_again:,} told again to a new store)",
         f"faults           {pairs(figures.faults)}",
+        f"judged           the order of {figures.ordered:,}, the expiry of {figures.timed:,} "
+        f"starts ({figures.timed_strictly:,} by true time), {figures.outputs:,} outputs, "
+        f"{figures.handed_over:,} handovers",
     ]
 
 
@@ -116,12 +128,14 @@ def _measures(figures: Figures) -> list[str]:
         return "–" if value is None else f"{value:.2f} s"
 
     return [
-        f"duplicates suppressed     {figures.duplicates:,.0f}",
-        f"delivery attempts         {figures.attempts:,.0f}",
-        f"reconnects                {figures.reconnects:,.0f}",
+        f"duplicates suppressed     {figures.duplicates:,}",
+        f"delivery attempts         {figures.attempts:,} ({figures.retried:,} messages were "
+        "tried more than once)",
+        f"reconnects                {figures.reconnects:,}",
         f"heal → first receipt      p50 {seconds(figures.heal_p50)}, p99 "
         f"{seconds(figures.heal_p99)} ({figures.heal_samples:,} times)",
-        f"longest wait, untouched   {seconds(figures.longest_wait)}",
+        f"waits, way untouched      p99 {seconds(figures.wait_p99)}, longest "
+        f"{seconds(figures.longest_wait)}",
         f"drained after             {seconds(figures.drain)}",
     ]
 

@@ -10,8 +10,10 @@ from typing import NamedTuple
 from tests.torture.checker.lab import Lab
 from tests.torture.checker.verdicts import WAITED, Finding
 
-BOUND = 30.0
-"""Seconds in which a message is handed over while nothing is wrong on its way."""
+BOUND = 75.0
+"""Seconds in which a message is handed over while nothing is wrong on its way: 60 is the longest
+that a sender with no sign of life from a node waits before it tries again, and after a fault a
+node has to find its broker first."""
 HEALS = frozenset(
     {"kill", "stop", "broker", "cut", "blackhole", "oneway", "reset", "slow-consumer", "wipe"}
 )
