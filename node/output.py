@@ -100,12 +100,14 @@ def read_claim(folder: Path) -> Claim | None:
 
 
 def read_exit(folder: Path) -> Exit | None:
-    """None if the run has no exit record."""
+    """None if the run has no exit record, or none that the power left whole."""
     try:
         return msgspec.json.decode((folder / "exit").read_bytes(), type=Exit)
     except OSError:
         return None
-    except msgspec.MsgspecError as error:
+    except msgspec.DecodeError as error:
+        if not isinstance(error, msgspec.ValidationError):
+            return None
         now = time.time()
         why = f"its exit record is damaged: {error}"
         return Exit(killed="interrupted", reason=why, started=now, ended=now)

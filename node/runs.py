@@ -138,7 +138,7 @@ class Runs:
             self._watched.add(key)
             self._adopted.add(key)
             try:
-                ended = await self._ended({key}, self._link.ask)
+                ended = await self._ended({key}, self._link.ask, boot)
             except RunnerError:
                 self._watched.discard(key)
                 raise
@@ -200,8 +200,8 @@ class Runs:
             for ended in await self._ended(watched, ask):
                 self._tell(ended)
 
-    async def _ended(self, keys: set[RunKey], ask: Ask) -> set[RunKey]:
-        """Those of the keys that have been claimed and run no more.
+    async def _ended(self, keys: set[RunKey], ask: Ask, boot: str = spawn.BOOT) -> set[RunKey]:
+        """Those of the keys that have been claimed, in that boot, and run no more.
 
         The order proves it: what had been claimed before the one runner that there can be said
         what it runs, and has no exit record after that, has no parent any more.
@@ -212,17 +212,19 @@ class Runs:
         for key, claim in ended.items():
             if output.read_exit(self._runs / key) is None:
                 try:
-                    await asyncio.to_thread(self._lose, key, claim)
+                    await asyncio.to_thread(self._lose, key, claim, boot)
                 except OSError as error:
                     raise RunnerError(f"no record of a lost command: {error}") from error
         return set(ended)
 
-    def _lose(self, key: RunKey, claim: Claim) -> None:
-        """End what is left of a command whose parent is gone, and record that it was lost."""
-        if not claim.boot:
-            reason = "the runner was killed, or the machine lost power, as the command started"
-        elif claim.boot != spawn.BOOT:
-            reason = "the machine lost power, or was reset, while the command ran"
+    def _lose(self, key: RunKey, claim: Claim, boot: str) -> None:
+        """End what is left of a command whose parent is gone, and record that it was lost. The
+        power may have taken what its claim said, then the commit of its start knows the boot."""
+        if boot != spawn.BOOT:
+            # How far it was, nobody knows: its claim and its end aren't synced at once.
+            reason = "the machine lost power, or was reset, before the command's end was on disk"
+        elif not claim.boot:
+            reason = "the runner was killed as the command started"
         else:
             reason = "the runner was killed while the command ran"
             until = time.monotonic() + _PATIENCE
@@ -255,7 +257,7 @@ class Runs:
     def _claim_lost(self, key: RunKey, boot: str) -> None:
         with contextlib.suppress(FileExistsError):
             self._claim(key, boot=boot)
-        self._lose(key, Claim(boot=boot))
+        self._lose(key, Claim(), boot)
 
     def _claim(self, key: RunKey, **facts: str | bool) -> None:
         """Take the claim so that nobody starts the command."""
