@@ -20,8 +20,8 @@ from node.broker import Broker
 settings.register_profile("steward", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("steward")
 
-collect_ignore = [] if os.environ.get("STEWARD_ROOT_TESTS") else ["root"]
-"""What needs root runs with ``make test-root`` alone."""
+collect_ignore = [] if os.environ.get("STEWARD_ROOT_TESTS") else ["root", "power"]
+"""What needs root runs with ``make test-root`` and ``make test-power`` alone."""
 
 
 class WaitFor(Protocol):
