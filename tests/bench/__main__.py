@@ -52,7 +52,8 @@ async def run(names: list[str], folder: Path, messages: int) -> list[Figure]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--only", help=f"some of {','.join(MEASURES)}; default: all but fleet")
+    asked = ", ".join(sorted(ONLY_IF_ASKED))
+    parser.add_argument("--only", help=f"some of {','.join(MEASURES)}; default: all but {asked}")
     parser.add_argument(
         "--messages", type=int, default=MESSAGES, help=f"in the console's past: {MESSAGES:,}"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import statistics
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,12 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from node.broker import Broker
+from steward import frames
 from steward.control.whole_output import Pull
+from steward.frames import Notice
 from tests.bench.limits import Limits
 from tests.bench.table import Figure, Goal
-from tests.bench.world import Bench, Watch, bench, command, event
+from tests.bench.world import Bench, Watch, command, event
 from tests.links import LAN, LOSSY_SATELLITE, NARROW, Profile
 from tests.proxy import Proxy
 
@@ -34,7 +36,8 @@ HEX = "head -c {} /dev/urandom | od -An -v -tx1 -w21 | tr -d ' '"
 """Output about as compressible as text of machines is: to a half."""
 COUNTED = 20
 """Commands whose bytes are counted."""
-GREETINGS = "central.EventNACK.SayHello"
+INTERVAL = {"slow": 60, "lan": 15}
+"""Seconds between hellos, as the product has them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +65,7 @@ COURSES = (
 )  # fmt: skip
 
 
-async def links(folder: Path, limits: Limits) -> list[Figure]:
+async def links(folder: Path, _limits: Limits) -> list[Figure]:
     """The courses and the idle nodes at the same time: nothing of it is about this machine."""
     async with asyncio.TaskGroup() as group:
         idlers = group.create_task(idle(folder / "idle"))
@@ -83,9 +86,15 @@ async def behind(
         proxy = await stack.enter_async_context(Proxy(broker.port, seed=1))
         proxy.shape(profile)
         here = Bench(folder, broker)
-        hello = "60" if link == "slow" else "15"
         for name, address in (("central", broker.address), ("ship1", proxy.address)):
-            flags = ("--link", link, "--hello-interval", hello, "--broker-address", address)
+            flags = (
+                "--link",
+                link,
+                "--hello-interval",
+                str(INTERVAL[link]),
+                "--broker-address",
+                address,
+            )
             stack.push_async_callback((await here.start(name, *flags)).stop)
         stack.push_async_callback(here.disconnect)
         await here.connect()
@@ -137,7 +146,7 @@ async def pull(here: Bench, size: int) -> float:
     """Bytes/s, from the submission of the command until its last byte is here and proved."""
     script = HEX.format(size // 43 * 21)
     watch = Watch()
-    [message] = await here.ends(await here.submit([command("ship1", data=[script])]))
+    [message] = await here.ends(await here.submit([command("ship1", data=["sh", "-c", script])]))
     got = 0
 
     def take(data: bytes, _last: bool) -> None:
@@ -176,11 +185,90 @@ async def mean(client: Client, payload: bytes, count: int) -> float:
 
 
 async def idle(folder: Path) -> list[Figure]:
-    """Bytes and packets over a node's connection, both ways, without the headers of TCP and IP."""
-    figures: list[Figure] = []
-    async with behind(folder / "lan", LAN, "lan") as (here, proxy):
-        figures += await per_message(here, proxy)
-    for link in ("slow", "lan"):
-        async with behind(folder / link, LAN, link) as (here, proxy):
-            figures += await an_hour(here, proxy, link)
-    return figures
+    """Bytes over a node's connection both ways, without the headers of TCP and IP; and packets."""
+    async with asyncio.TaskGroup() as group:
+        hours = [group.create_task(an_hour(folder / link, link)) for link in ("slow", "lan")]
+        messages = group.create_task(per_message(folder / "messages"))
+    return [figure for task in (*hours, messages) for figure in task.result()]
+
+
+async def an_hour(folder: Path, link: str) -> list[Figure]:
+    """Counted from one hello to another about a minute later, once they come at their interval:
+    what is as regular as they are is neither missed nor counted twice. Times an hour's seconds."""
+    async with behind(folder, LAN, link) as (here, proxy), Hellos(here) as hellos:
+        while await hellos.next() < 0.85 * INTERVAL[link]:
+            pass
+        before, watch = (passed(proxy), packets(proxy)), Watch()
+        for _ in range(round(60 / INTERVAL[link])):
+            await hellos.next()
+        hour = 3600 / watch()
+        figures = (
+            ("bytes", (passed(proxy) - before[0]) * hour / 1000, "kB"),
+            ("packets", (packets(proxy) - before[1]) * hour, ""),
+        )
+    return [
+        Figure(name=f"an idle hour's {what}, --link {link}", value=value, unit=unit)
+        for what, value, unit in figures
+    ]
+
+
+async def per_message(folder: Path) -> list[Figure]:
+    """Frames, receipts and results, both ways."""
+    async with behind(folder, LAN) as (here, proxy):
+        await singles(here, 3)
+        before = passed(proxy)
+        await singles(here, COUNTED)
+        one = (passed(proxy) - before) / COUNTED
+        before = passed(proxy)
+        await here.ends(await here.submit([command("ship1")] * 10 * COUNTED))
+        many = (passed(proxy) - before) / (10 * COUNTED)
+        before = passed(proxy)
+        await here.submit([event("ship1", n) for n in range(EVENTS)])
+        await here.settled("TextLogging")
+        batch = (passed(proxy) - before) / EVENTS
+    line = len(event("ship1", 1)["data"][0])
+    return [
+        Figure(name="a command on the wire, alone", value=one, unit="bytes"),
+        Figure(name="the same, 200 at once", value=many, unit="bytes"),
+        Figure(
+            name="an event on the wire, 500 at once", value=batch, unit="bytes",
+            limit=line, of="bytes of text",
+        ),
+    ]  # fmt: skip
+
+
+def passed(proxy: Proxy) -> int:
+    return proxy.up.bytes + proxy.down.bytes
+
+
+def packets(proxy: Proxy) -> int:
+    return proxy.up.packets + proxy.down.packets
+
+
+class Hellos:
+    """Those of ship1 to central, as the broker sees them."""
+
+    def __init__(self, here: Bench) -> None:
+        self._address = here.broker.address
+        self._came: asyncio.Queue[None] = asyncio.Queue()
+        self._watch = Watch()
+
+    async def __aenter__(self) -> Hellos:
+        self._client = await nats.connect(self._address)
+        await self._client.subscribe("central.EventNACK.SayHello", cb=self._take)
+        await self._client.flush()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.close()
+
+    async def next(self) -> float:
+        """Wait for one; the seconds since the one before."""
+        await self._came.get()
+        seconds, self._watch = self._watch(), Watch()
+        return seconds
+
+    async def _take(self, msg: Msg) -> None:
+        letter = frames.decode(msg.data)
+        if isinstance(letter, Notice) and letter.frm == "ship1":
+            self._came.put_nowait(None)

@@ -11,6 +11,7 @@ from tests.bench import loads, process
 from tests.bench.console import console
 from tests.bench.limits import Limits
 from tests.bench.promises import promises
+from tests.bench.scale import nodes, past
 from tests.bench.table import Figure, Goal
 from tests.bench.world import Json, Watch, bench, command, event, hosted
 
@@ -174,7 +175,7 @@ async def idle(folder: Path, _limits: Limits) -> list[Figure]:
 Measure = Callable[[Path, Limits], Awaitable[list[Figure]]]
 MEASURES: Mapping[str, Measure] = {
     measure.__name__: measure
-    for measure in (latency, commands, events, fanout, idle, promises, console, fleet)
+    for measure in (latency, commands, events, fanout, idle, promises, console, fleet, nodes, past)
 }
-ONLY_IF_ASKED = frozenset({"fleet"})
+ONLY_IF_ASKED = frozenset({"fleet", "nodes", "past"})
 """What takes minutes, and gigabytes."""
