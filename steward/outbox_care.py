@@ -80,7 +80,8 @@ class Care(Loads):
         most: int = 2000,
     ) -> int:
         """Delete the oldest ended messages that are too old or too many, at most ``most`` at a
-        time; how many. Call it again until it says 0. What is unreceipted stays."""
+        time; how many. Call it again until it says 0. What is unreceipted stays. Too old is what
+        both clocks call so: a wall clock that was wrong, or jumps, must not cost the history."""
         surplus = sum(self._tallies().values()) - keep
         before = now.wall - keep_seconds
         rows = self.con.execute(
@@ -89,10 +90,11 @@ class Care(Loads):
             " WHERE m.n IN (SELECT n FROM message ORDER BY n LIMIT ?"
             "  + (SELECT count(*) FROM message WHERE confirmed = 0))"
             " AND confirmed = 1 AND (s.key IS NULL OR seq <= base)"
-            " AND m.n <= (SELECT journaled FROM meta) AND (ended_at < ? OR ? > 0)"
+            " AND m.n <= (SELECT journaled FROM meta) AND (ended_at < ? AND clock < ? OR ? > 0)"
             " ORDER BY m.n LIMIT ?",
-            (most, before, surplus, min(most, surplus) if surplus > 0 else most),
-        ).fetchall()
+            (most, before, now.steady - keep_seconds, surplus,
+             min(most, surplus) if surplus > 0 else most),
+        ).fetchall()  # fmt: skip
         for table in ("message", "body", "outcome"):
             self.con.executemany(f"DELETE FROM {table} WHERE n = ?", [(n,) for n, *_ in rows])
         for _, lane, state, _ in rows:

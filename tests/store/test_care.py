@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from steward.errors import NotPossible
+from steward.handoff.state import Now
 from steward.message import Kind, State
 from steward.outbox import Load
 from tests.store.conftest import COMMANDS, EVENTS, SHIP, SqliteLedger, at, message
@@ -123,6 +124,17 @@ def test_the_oldest_ended_messages_go_first_and_open_ones_never(box: SqliteLedge
     assert listed(box) == [new, stuck]
     (bodies,) = box.con.execute("SELECT count(*) FROM body").fetchone()
     assert bodies == 2
+
+
+def test_a_clock_that_was_wrong_makes_nothing_old(box: SqliteLedger) -> None:
+    """Found by the fault laboratory, seed 101: what came while a clock stood at 1970 was deleted
+    as soon as it was right again; one that jumped ahead would have cost the whole history."""
+    box.outbox.submit([message()], 1000, Now(-1e9, 0.0), None)
+    box.outbox.bind(None, EVENTS, "theirs", 256, 1 << 20)
+    box.outbox.settle(box.outbox.stream(SHIP, "theirs", EVENTS), 1, {}, Now(-1e9, 5.0))
+    box.con.execute("UPDATE meta SET journaled = 100")
+    assert box.outbox.prune(Now(1e9, 6.0), keep_seconds=96.0) == 0
+    assert box.outbox.prune(Now(1e9, 200.0), keep_seconds=96.0) == 1
 
 
 def test_what_is_unreceipted_or_not_journaled_is_kept(box: SqliteLedger) -> None:
