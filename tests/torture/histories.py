@@ -63,6 +63,7 @@ class History:
     told: dict[str, Told] = field(default_factory=dict)
     entries: list[tuple[str, str, float, str]] = field(default_factory=list)
     texts: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    pulled: dict[str, bytes] = field(default_factory=dict)
     kept: dict[tuple[str, str], bytes] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=lambda: {"1k": BLOB})
     copies: list[tuple[str, str]] = field(default_factory=list)
@@ -104,6 +105,12 @@ class History:
     def cancel(self, id: str, t: float) -> None:
         self.add("acts", t, act="cancel", id=id, answer={})
 
+    def pull(self, id: str, data: bytes, status: int = 0) -> None:
+        acts = self.lines.get("acts", [])
+        self.lines["acts"] = [act for act in acts if (act["act"], act["id"]) != ("pull", id)]
+        self.add("acts", 39.0, act="pull", id=id, answer=status)
+        self.pulled[id] = data
+
     def wipe(self, node: str, t: float) -> str:
         """The name of the life that is over."""
         life = f"wiped/{node}-1"
@@ -117,8 +124,10 @@ class History:
     # ---------------------------------------------------------------- writing
 
     def write(self) -> Path:
-        for name in ("ledger", "blobs", "wiped"):
+        for name in ("ledger", "blobs", "wiped", "pulled"):
             (self.folder / name).mkdir(parents=True)
+        for id, data in self.pulled.items():
+            (self.folder / "pulled" / id).write_bytes(data)
         for name, data in self.blobs.items():
             (self.folder / "blobs" / name).write_bytes(data)
         offers = [line for told in self.told.values() for line in _offers(told)]

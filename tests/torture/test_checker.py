@@ -39,6 +39,7 @@ def history(tmp_path: Path) -> History:
     told.fault("kill", "ship2", 32.0, 33.0)
     told.command("after", 30.5, delivered=31.2, outcome=ran(31.3), ended=31.5)
     told.fault("quiet", "all", 40.0, 41.0)
+    told.pull("prints", b"prints\n" + BLOB)
     told.add("pulse", 35.0, node="ship1", life=1, attempts=9, duplicates=3, reconnects=1)
     told.add("pulse", 36.0, node="ship1", life=1, attempts=11, duplicates=4, reconnects=1)
     told.add("pulse", 39.0, node="ship1", life=2, attempts=5, duplicates=0, reconnects=0)
@@ -122,6 +123,12 @@ def test_a_sender_that_did_not_know_of_the_wipe_explains_unknown(history: Histor
     history.unstarted("last")
     history.change("last", state="unknown", outcome=None, ended=17.0)
     explains(history, v.UNKNOWN, "last")
+
+
+def test_an_output_goes_with_its_node(history: History) -> None:
+    history.wipe("ship1", 20.0)
+    history.pull("prints", b"", status=4)
+    explains(history, v.DIGEST, "prints")
 
 
 def test_an_event_may_be_told_again_to_a_new_store(history: History) -> None:
@@ -215,4 +222,5 @@ def test_a_long_output_is_cut_in_its_result_alone(history: History) -> None:
     history.change("prints", outcome=outcome, expect=expect, script="print 200k")
     history.blobs["200k"] = BLOB * 200
     history.kept["ship1", "prints"] = data
+    history.pull("prints", data)
     assert not judge(history.write()).findings

@@ -97,6 +97,14 @@ def nothing_kept(h: History) -> None:
     h.kept["ship1", "prints"] = b"prints\n" + BLOB[:-1] + b"?"
 
 
+def pulled_wrong(h: History) -> None:
+    h.pull("prints", b"prints\n" + BLOB[:-1])
+
+
+def not_pulled(h: History) -> None:
+    h.pull("prints", b"", status=4)
+
+
 def no_result(h: History) -> None:
     h.change("prints", outcome=None)
 
@@ -224,6 +232,8 @@ VIOLATIONS: list[tuple[Wrong, str, str]] = [
     (wrong_head, v.DIGEST, "fails"),
     (bytes_lost, v.DIGEST, "prints"),
     (nothing_kept, v.DIGEST, "prints"),
+    (pulled_wrong, v.DIGEST, "prints"),
+    (not_pulled, v.DIGEST, "prints"),
     (no_result, v.DIGEST, "prints"),
     (ran_though_expired, v.END, "late"),
     (ran_though_cancelled, v.END, "never"),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.torture.checker.facts import Offer
+from tests.torture.checker.facts import Ask, Offer
 from tests.torture.checker.lab import Lab
 from tests.torture.checker.stores import Store
 from tests.torture.checker.verdicts import DIGEST, Finding
@@ -34,6 +34,8 @@ def find(lab: Lab) -> Iterator[Finding]:
             yield from _expected(offer, row.state, result)
         elif row.state in ("succeeded", "failed", "timed_out"):
             yield Finding(DIGEST, "I5", offer.id, f"it {row.state}, and there is no result")
+        for pull in lab.pulls.get(offer.id, ()):
+            yield from _pulled(lab, offer, pull, row.state == "succeeded", written["stdout"])
         for store in lab.stores.get(offer.to, ()):
             if result is not None and not store.wiped:
                 yield from _kept(store, offer, result)
@@ -76,6 +78,23 @@ def _expected(offer: Offer, state: str, result: Mapping[str, Any]) -> Iterator[F
         if result[name] != offer.expect[name]:
             text = f"{name} is {result[name]}, and was to be {offer.expect[name]}"
             yield Finding(DIGEST, "I5", offer.id, text)
+
+
+def _pulled(
+    lab: Lab, offer: Offer, pull: Ask, has_output: bool, written: bytes
+) -> Iterator[Finding]:
+    """What somebody fetched from the node at the end: all of it, if the fetching said so."""
+    if pull.answer == 0:
+        path = lab.folder / "pulled" / offer.id
+        data = path.read_bytes() if path.exists() else b""
+        if data != written:
+            text = f"{len(data):,} bytes were pulled, not the {len(written):,} written"
+            yield Finding(DIGEST, "I5", offer.id, text)
+    elif has_output:
+        wipes = lab.clocks.touching([offer.to, offer.frm], offer.t, pull.t, {"wipe"})
+        excuse = f"wipe of {wipes[-1].who[0]}" if wipes else ""
+        text = f"its output could not be pulled: exit status {pull.answer}"
+        yield Finding(DIGEST, "I5", offer.id, text, excuse)
 
 
 def _kept(store: Store, offer: Offer, result: Mapping[str, Any]) -> Iterator[Finding]:

@@ -58,7 +58,7 @@ class Offer:
 
 @dataclass(frozen=True)
 class Ask:
-    """A cancel that the lab asked for."""
+    """A cancel that the lab asked for, or the pull of an output."""
 
     t: float
     act: str

@@ -71,6 +71,11 @@ class Lab:
         return frozenset(ask.id for ask in self.asks if ask.act == "cancel")
 
     @cached_property
+    def pulls(self) -> Mapping[str, Sequence[Ask]]:
+        """Outputs that somebody fetched; the answer is the exit status of that."""
+        return _grouped((ask for ask in self.asks if ask.act == "pull"), lambda ask: ask.id)
+
+    @cached_property
     def quiet(self) -> float | None:
         """When the faults were over."""
         return max((f.t for f in self.faults if f.what == "quiet"), default=None)
