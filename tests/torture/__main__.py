@@ -15,6 +15,7 @@ from pathlib import Path
 from random import SystemRandom
 
 from tests.torture import report
+from tests.torture.checker import judge
 from tests.torture.run import Run, run
 
 PER_SECOND = 28
@@ -36,22 +37,15 @@ def main() -> int:
     print(f"seed {given.seed}, {given.messages:,} messages, {seconds:.0f} s of faults; {folder}")
     sys.stdout.flush()
     in_time = asyncio.run(run(folder, Run(given.seed, given.messages, seconds)))
+    verdict = judge(folder)
     print(report.describe(folder))
-    holds = judged(folder) and in_time
+    print(verdict.table())
+    holds = in_time and not verdict.violations
     if holds and not given.keep:
         shutil.rmtree(folder)
     else:
         print(f"kept: {folder}")
     return 0 if holds else 1
-
-
-def judged(folder: Path) -> bool:
-    """The checker's table is printed; whether no promise was broken."""
-    from tests.torture.checker import judge
-
-    verdict = judge(folder)
-    print(verdict.table())
-    return not verdict.violations
 
 
 if __name__ == "__main__":

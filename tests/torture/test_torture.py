@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.torture import report
+from tests.torture.checker import judge
 from tests.torture.run import Run, run
 
 SEED = 4
@@ -12,9 +13,8 @@ SEED = 4
 
 @pytest.mark.timeout(300)
 async def test_a_thousand_messages_under_faults_keep_every_promise(tmp_path: Path) -> None:
-    from tests.torture.checker import judge
-
-    in_time = await run(tmp_path, Run(seed=SEED, messages=1000, seconds=75))
-    print(report.describe(tmp_path))
-    assert in_time, report.describe(tmp_path)
-    assert not judge(tmp_path).violations
+    in_time = await run(tmp_path, Run(seed=SEED, messages=1000, seconds=100))
+    verdict = judge(tmp_path)
+    told = f"{report.describe(tmp_path)}\n{verdict.table()}"
+    assert in_time, told
+    assert not verdict.violations, told

@@ -29,7 +29,7 @@ default-message-timeout = 2
 PERMITS = """\
 [[permit]]
 from = ["*"]
-methods = ["ShellCommand", "ListProcesses"]
+methods = ["ShellCommand", "ListProcesses", "ReadRun"]
 """
 
 
