@@ -91,7 +91,8 @@ class Receiver:
             return Work(receipt=receipt, wake=wake)
         self._take(inbox, stream, f, now, node)
         self._forget_below(stream, f.base)
-        inbox.save_in_stream(stream)
+        if stream.last:  # of a stream that has carried nothing there is nothing to remember
+            inbox.save_in_stream(stream)
         return Work(receipt=self._receipt(box, f, stream, now), wake=wake)
 
     def hear(self, inbox: Receiving, frm: NodeName, clock: float, now: Now) -> None:

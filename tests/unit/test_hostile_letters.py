@@ -68,6 +68,22 @@ def test_no_frame_is_too_odd(data: st.DataObject) -> None:
     assert other.state(mine) == (State.DELIVERED, False)
 
 
+def test_questions_alone_leave_no_rows() -> None:
+    clock = Clock()
+    s, r = End("S", clock), End("R", clock)
+    m = s.send("R")
+    meet(s, r, m.subject)
+    good = s.frame(m.subject)
+    for n in range(3):
+        odd = structs.replace(good, store=f"made-up-{n}", messages=())
+        answer = r.take(odd)
+        assert answer is not None
+        assert (answer.last, answer.base) == (0, 0)
+    assert r.ledger.receiving.streams == {}
+    s.judge(r.take(good))
+    assert s.state(m) == (State.DELIVERED, False)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_no_receipt_is_too_odd(data: st.DataObject) -> None:
