@@ -25,6 +25,13 @@ class Step(NamedTuple):
     n: int
     id: str
 
+    @property
+    def where(self) -> str:
+        return f"line {self.place}"
+
+    def __str__(self) -> str:
+        return f"{self.id} (n {self.n}, {self.where})"
+
 
 def find(lab: Lab) -> Iterator[Finding]:
     yield from _starts(lab)
@@ -35,7 +42,7 @@ def find(lab: Lab) -> Iterator[Finding]:
 def _starts(lab: Lab) -> Iterator[Finding]:
     for (sender, _, _), steps in starts(lab).items():
         for late, early in _disorder(steps):
-            text = f"accepted by {sender} before {early.id}, started after it"
+            text = f"accepted by {sender} before {early}, but started in {late.where}"
             yield Finding(ORDER, "I3", late.id, text, _dying(lab, late.id))
 
 
@@ -60,7 +67,7 @@ def _dying(lab: Lab, id: str) -> str:
 def _texts(lab: Lab) -> Iterator[Finding]:
     for (sent_by, logged_by), steps in lines(lab).items():
         for late, early in _disorder(steps):
-            text = f"accepted by {sent_by} before {early.id}, and after it in {logged_by}'s log"
+            text = f"accepted by {sent_by} before {early}, but in {late.where} of {logged_by}"
             yield Finding(ORDER, "I3", late.id, text)
 
 

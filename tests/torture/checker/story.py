@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from tests.torture.checker.lab import Lab
 from tests.torture.checker.stores import Store
@@ -11,6 +12,7 @@ from tests.torture.checker.stores import Store
 AROUND = 3.0
 """Seconds before and after it in which a fault belongs to its story."""
 LINES = 40
+OUTPUT = ("stdout", "stdoutTail", "stderr", "stderrTail")
 
 
 def story(lab: Lab, id: str) -> str:
@@ -71,7 +73,7 @@ def _in_store(store: Store, id: str) -> Iterator[str]:
         if row.to in store.peers:
             yield f"         {row.to}: {store.peers[row.to]}"
         if row.outcome is not None:
-            yield f"outcome  {json.dumps(row.outcome)[:600]}"
+            yield f"outcome  {json.dumps(_brief(row.outcome))}"
     for words in store.received.get(id, ()):
         yield f"receiver {store.name} ({store.store_id[:8]}): {words}"
     if id in store.runs:
@@ -80,6 +82,15 @@ def _in_store(store: Store, id: str) -> Iterator[str]:
         if line.get("id") == id:
             state = f" {line['state']}" if "state" in line else ""
             yield f"journal  {store.name}: {line.get('event')}{state} {line.get('time')}"
+
+
+def _brief(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the output itself, of which the sums say enough."""
+    return {
+        key: _brief(value) if isinstance(value, dict) else value
+        for key, value in facts.items()
+        if key.removesuffix("B64") not in OUTPUT
+    }
 
 
 def _done(lab: Lab, id: str) -> Iterator[str]:
