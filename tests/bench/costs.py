@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from tests.bench import process
 from tests.bench.world import Bench
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -48,24 +49,6 @@ class Cost(msgspec.Struct, frozen=True):
         return self.main + self.others
 
 
-def processes(here: Bench) -> dict[str, int]:
-    """The pids of a world's daemons, of their runners (``ship1's runner``) and of its broker."""
-    found = {name: node.pid for name, node in here.nodes.items()}
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdecimal():
-            continue
-        try:
-            words = (entry / "cmdline").read_bytes().decode().split("\0")
-        except OSError:
-            continue  # it has ended
-        if any(word.startswith(str(here.broker.folder)) for word in words):
-            found["broker"] = int(entry.name)
-        for name in here.nodes:
-            if str(here.folder / name) in words and any("runner.py" in word for word in words):
-                found[f"{name}'s runner"] = int(entry.name)
-    return found
-
-
 def cost(pid: int) -> Cost:
     """Of one process. Threads that have ended count no more."""
     main = others = 0.0
@@ -96,7 +79,9 @@ def counted(address: str) -> dict[str, float]:
 
 def costs(here: Bench) -> dict[str, Cost]:
     """Of all processes of a world, and of this one, which asks (``client``)."""
-    found = {name: cost(pid) for name, pid in processes(here).items()}
+    folders = {name: node.folder for name, node in here.nodes.items()}
+    pids = process.found(folders, here.broker.folder)
+    found = {name: cost(pid) for name, pid in pids.items()}
     for name, address in here.metrics.items():
         found[name] = msgspec.structs.replace(found[name], counts=counted(address))
     return found | {"client": cost(os.getpid())}

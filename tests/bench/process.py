@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +40,28 @@ async def idle(pid: int, seconds: float) -> Use:
     return Use(
         (after.cpu - before.cpu) / passed, round((after.wakeups - before.wakeups) / passed, 1)
     )
+
+
+def found(folders: Mapping[str, Path], broker: Path) -> dict[str, int]:
+    """The pids of the daemons with these state folders, of their runners (``ship1's runner``), and
+    of the broker whose folder that is."""
+    names = {str(folder): name for name, folder in folders.items()}
+    pids = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal():
+            continue
+        try:
+            words = (entry / "cmdline").read_bytes().decode().split("\0")
+        except OSError:
+            continue  # it has ended
+        name = next((names[word] for word in words if word in names), None)
+        if any(word.startswith(str(broker)) for word in words):
+            pids["broker"] = int(entry.name)
+        elif name is not None and any(word.endswith("runner.py") for word in words):
+            pids[f"{name}'s runner"] = int(entry.name)
+        elif name is not None and "node" in words:
+            pids[name] = int(entry.name)
+    return pids
 
 
 def _field(path: Path, name: str) -> int:
