@@ -16,6 +16,7 @@ from click.core import ParameterSource
 from steward.cli.exits import FAILED
 from steward.cli.options import talks
 from steward.config import default_state_dir
+from steward.config.keys import file_path
 from steward.control.address import SOCKET_NAME
 from steward.control.client import ControlClient
 from steward.errors import UsageError
@@ -100,7 +101,7 @@ async def _open(app: Console) -> int:
 def _settings(config: Path | None, environ: Mapping[str, str]) -> tuple[Settings, Path | None]:
     """What the settings file says, and the state folder that it names. Raises ConfigError."""
     named = config or environ.get("STEWARD_CONFIG")
-    return load(Path(named).expanduser()) if named else (Settings(), None)
+    return load(file_path(named)) if named else (Settings(), None)
 
 
 def _where(state_dir: Path) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from steward.config import document
+from steward.config.keys import file_path
 from steward.errors import ConfigError, UsageError, nearest
 from tui import keymap
 from tui.keymap import Keymap
@@ -32,7 +33,10 @@ def load(path: Path) -> tuple[Settings, Path | None]:
     does; the rest is the node's. Raises ConfigError, which names file, key and remedy."""
     given = document(path)
     folder = given.get("state-dir")
-    its = Path(folder).expanduser().absolute() if isinstance(folder, str) and folder else None
+    try:
+        its = file_path(folder).absolute() if isinstance(folder, str) and folder else None
+    except UsageError as error:
+        raise ConfigError(f"{path}: state-dir: {error.text}", error.hint) from None
     return read(given.get("console", {}), f"{path}: console"), its
 
 

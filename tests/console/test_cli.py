@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import tui.cli
-from steward.errors import ConfigError
+from steward.errors import ConfigError, UsageError
 
 
 @pytest.fixture
@@ -69,6 +69,9 @@ def test_wrong_settings_end_it_before_it_opens(tmp_path: Path, opened: dict[str,
     file.write_text('[console.keys]\n"node.hold" = "ctrl+enter"')
     assert isinstance(run("--config", str(file)).exception, ConfigError)
     assert isinstance(run("--config", str(tmp_path / "none")).exception, ConfigError)
+    file.write_text('state-dir = "~nobody-is-here/x"')
+    assert isinstance(run("--config", str(file)).exception, ConfigError)
+    assert isinstance(run("--config", "~nobody-is-here/x").exception, UsageError)
     assert opened == {}
 
 

@@ -226,6 +226,8 @@ async def test_a_file_that_cannot_be_written_says_why(here: Path) -> None:
         await sees(pilot, "no/such/file cannot be written: No such file")
         await exports(pilot, "..")
         await sees(pilot, ".. is a folder")
+        await exports(pilot, "~nobody-is-here/x")
+        await sees(pilot, "'~nobody-is-here/x' is not a path")
     assert list(here.iterdir()) == []
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from steward.config.keys import file_path
 from steward.errors import StewardError
 from tui import clipboard, kept
 from tui.ink import Tone, cut, say
@@ -58,7 +59,7 @@ def export(page: Page, name: str) -> None:
     elif page.desk.progress:
         page.tell(f"Another export goes on: {page.desk.progress}", bad=True)
     else:
-        page.attempt(partial(_export, page, Path(name).expanduser()), "export", stays=True)
+        page.attempt(partial(_export, page, name), "export", stays=True)
 
 
 def unused(name: str) -> str:
@@ -71,7 +72,8 @@ def unused(name: str) -> str:
     return found
 
 
-async def _export(page: Page, path: Path) -> None:
+async def _export(page: Page, name: str) -> None:
+    path = file_path(name)
     if path.is_dir():
         raise StewardError(f"{path} is a folder", "name a file in it")
     if path.exists() and not path.is_file():  # the new file would take a device's place
