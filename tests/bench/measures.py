@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.bench import loads, process
 from tests.bench.console import console
 from tests.bench.limits import Limits
+from tests.bench.links import links
 from tests.bench.promises import promises
 from tests.bench.scale import nodes, past
 from tests.bench.table import Figure, Goal
@@ -175,7 +176,19 @@ async def idle(folder: Path, _limits: Limits) -> list[Figure]:
 Measure = Callable[[Path, Limits], Awaitable[list[Figure]]]
 MEASURES: Mapping[str, Measure] = {
     measure.__name__: measure
-    for measure in (latency, commands, events, fanout, idle, promises, console, fleet, nodes, past)
+    for measure in (
+        latency,
+        commands,
+        events,
+        fanout,
+        idle,
+        promises,
+        links,
+        console,
+        fleet,
+        nodes,
+        past,
+    )
 }
 ONLY_IF_ASKED = frozenset({"fleet", "nodes", "past"})
 """What takes minutes, and gigabytes."""
