@@ -1,0 +1,375 @@
+"""The handoff between real databases as a state machine: hypothesis does whatever may happen, in
+any order, and every promise is judged. Many more: ``python -m tests.property.model --examples N``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar, NamedTuple, TypeVar
+
+from hypothesis import HealthCheck, Phase, event, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from steward.frames import Frame, Receipt
+from steward.message import Kind, State
+from tests.property.model_end import ModelEnd
+from tests.property.model_methods import BAD, POISON
+from tests.property.model_town import Copy, Parts, Town
+from tests.property.model_verdict import heal, judge
+
+T = TypeVar("T")
+WHICH = st.integers(0, 31)
+"""One of those that there are: counted from the newest, and round and round."""
+
+
+class How(NamedTuple):
+    """What messages are like."""
+
+    data: str
+    timeout: float
+    retries: int
+    ttl: float
+    parallel: bool
+    unacked: bool
+    many: int
+    goes: str
+    """``stays``, until somebody looks; ``runs`` for a moment; or its receipts are lost."""
+
+
+HOW = st.builds(
+    How,
+    data=st.sampled_from(["x", "x", "x", "x", "big", BAD, POISON]),
+    timeout=st.sampled_from([2.0, 10.0, 30.0]),
+    retries=st.sampled_from([0, 0, 0, 2, 3]),
+    ttl=st.sampled_from([0.0, 0.0, 5.0, 30.0, 150.0]),
+    parallel=st.sampled_from([False, False, False, True]),
+    unacked=st.sampled_from([False] * 5 + [True]),
+    many=st.integers(1, 3),
+    goes=st.sampled_from(["stays", "runs", "runs", "no receipt"]),
+)
+ACTS = st.sampled_from(["hold", "release", "release", "keep house", "keep house", "narrow"])
+SKEWS = st.sampled_from([0.0, 0.0, 30.0, -30.0, 3600.0, -3600.0, -900_000.0])
+LOSSES = st.sampled_from(["none", "none", "wiped", "wiped", "restored", "restored", "not said"])
+EXITS = st.sampled_from([State.SUCCEEDED, State.FAILED, State.TIMED_OUT])
+SOON = st.sampled_from([True, True, False])
+"""Whether it is started at once."""
+STEPS = 60
+MOST_BACKUPS = 3
+
+
+def pick(things: Sequence[T], which: int) -> T:
+    return things[-1 - which % len(things)]
+
+
+def _nothing(_copy: Copy) -> bool:
+    return False
+
+
+def _is_full_receipt(copy: Copy) -> bool:
+    """It says more than who answers."""
+    return copy.kind is Receipt and b'"last"' in copy.letter
+
+
+class HandoffModel(RuleBasedStateMachine):
+    """Two or three ends, and a network that keeps what it was given."""
+
+    parts: ClassVar[Parts] = Parts()
+    seen: ClassVar[Counter[str]] = Counter()
+    """What has happened in all examples."""
+
+    @initialize(
+        third=st.booleans(),
+        signed=st.booleans(),
+        losses=LOSSES,
+        skew=SKEWS,
+        faults=st.sampled_from([12, 8, 4, 0]),
+    )
+    def begin(self, third: bool, signed: bool, losses: str, skew: float, faults: int) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="steward-model-")
+        names = ("A", "B", "C") if third else ("A", "B")
+        folder = Path(self.folder.name)
+        self.losses, self.faults = losses, faults
+        self.town = Town(folder, names, signed=signed, parts=self.parts, skews={"B": skew})
+
+    def teardown(self) -> None:
+        if not hasattr(self, "town"):
+            return
+        try:
+            if sys.exc_info()[0] is None:
+                heal(self.town)
+                judge(self.town)
+        finally:
+            type(self).seen.update(self.town.seen)
+            for what in self.town.seen:
+                event(what)
+            self.town.close()
+            self.folder.cleanup()
+
+    # ---------------------------------------------------------------- what is there
+
+    def end(self, which: int) -> ModelEnd:
+        return pick(list(self.town.ends.values())[::-1], which)
+
+    def ends_up(self) -> list[ModelEnd]:
+        return [end for end in self.town.ends.values() if end.is_up][::-1]
+
+    def start_again(self, end: ModelEnd, again: bool) -> None:
+        if again:
+            self.town.start(end)
+
+    def may_break(self) -> bool:
+        return self.faults > 0
+
+    # ---------------------------------------------------------------- work
+
+    def offer(self, which: int, to: int, kinds: tuple[Kind, Kind], how: How) -> None:
+        if not (up := self.ends_up()):
+            return
+        end = pick(up, which)
+        others = [other for other in self.town.ends.values() if other is not end]
+        acked, unacked = kinds
+        kind, data = unacked if how.unacked else acked, "y" * 300 if how.data == "big" else how.data
+        for _ in range(how.many):
+            if end.is_up:
+                self.town.submit(
+                    end, pick(others, to), kind, data=(data,), timeout=how.timeout,
+                    retries=how.retries, ttl=how.ttl, parallel=how.parallel,
+                )  # fmt: skip
+        if how.goes != "stays":
+            lost = {"no receipt": _is_full_receipt, "runs": _nothing}[how.goes]
+            self.town.run(0.3, finishing=False, lost=lost)
+
+    @rule(which=WHICH, to=WHICH, how=HOW)
+    def send_commands(self, which: int, to: int, how: How) -> None:
+        self.offer(which, to, (Kind.COMMAND_ACK, Kind.COMMAND_NACK), how)
+
+    @rule(which=WHICH, to=WHICH, how=HOW)
+    def send_events(self, which: int, to: int, how: How) -> None:
+        self.offer(which, to, (Kind.EVENT_ACK, Kind.EVENT_NACK), how)
+
+    @precondition(lambda self: self.town.books.accepted)
+    @rule(id=WHICH, again=st.sampled_from([False, False, True]))
+    def cancel(self, id: int, again: bool) -> None:
+        """Or retry it."""
+        known = pick(list(self.town.books.accepted.values()), id)
+        end = self.town.ends[known.sender]
+        if end.is_up:
+            (self.town.retry if again else self.town.cancel)(end, known.message.id)
+
+    @rule(which=WHICH, to=WHICH, act=ACTS)
+    def operate(self, which: int, to: int, act: str) -> None:
+        end, other = self.end(which), self.end(to)
+        if act == "narrow" or not end.is_up:
+            self.town.max_body = 0 if self.town.max_body else 200
+        elif act == "hold":
+            self.town.do(lambda: end.hold(other.name))
+        elif act == "release":
+            self.town.do(lambda: end.release(other.name))
+        else:
+            self.town.do(end.write_journal)
+            if end.is_up:
+                self.town.do(end.prune)
+
+    # ---------------------------------------------------------------- what daemons do
+
+    @rule(which=WHICH)
+    def look_where_it_wants(self, which: int) -> None:
+        end = self.end(which)
+        for lane in self.town.lanes(end) if end.is_up else ():
+            if end.is_up:
+                self.town.look(end, lane)
+
+    @rule(
+        which=WHICH, lane=WHICH, linked=st.sampled_from([True, True, False]), halves=st.booleans()
+    )
+    def look(self, which: int, lane: int, linked: bool, halves: bool) -> None:
+        end = self.end(which)
+        if end.is_up and (lanes := self.town.all_lanes(end)):
+            self.town.look(end, pick(lanes, lane), linked=linked, halves=halves)
+
+    @rule(which=WHICH)
+    def turn(self, which: int) -> None:
+        if self.end(which).is_up:
+            self.town.turn(self.end(which))
+
+    @precondition(lambda self: any(e.runner.asked for e in self.town.ends.values()))
+    @rule(which=WHICH)
+    def begin_command(self, which: int) -> None:
+        asked = [(e.runner, key) for e in self.town.ends.values() for key in e.runner.asked]
+        runner, key = pick(asked, which)
+        runner.begin(key)
+
+    @precondition(lambda self: any(e.runner.alive for e in self.town.ends.values()))
+    @rule(which=WHICH, exit=EXITS)
+    def finish_command(self, which: int, exit: State) -> None:
+        alive = [(e.runner, key) for e in self.town.ends.values() for key in e.runner.alive]
+        runner, key = pick(alive, which)
+        runner.finish(key, exit)
+
+    @rule(which=WHICH, to=WHICH)
+    def say_hello(self, which: int, to: int) -> None:
+        end, other = self.end(which), self.end(to)
+        if end.is_up and end is not other:
+            end.say_hello(other.name)
+
+    # ---------------------------------------------------------------- the network and the time
+
+    @precondition(lambda self: any(copy.is_new for copy in self.town.bag))
+    @rule(which=WHICH)
+    def deliver_new(self, which: int) -> None:
+        self.town.deliver(pick([copy for copy in self.town.bag if copy.is_new], which))
+
+    @precondition(lambda self: any(copy.is_new for copy in self.town.bag))
+    @rule()
+    def deliver_all_new(self) -> None:
+        for copy in [copy for copy in self.town.bag if copy.is_new]:
+            self.town.deliver(copy)
+
+    @precondition(lambda self: self.town.bag)
+    @rule(which=WHICH, more=st.integers(0, 3), broken=st.sampled_from([-1, -1, 0, 1]))
+    def deliver_any(self, which: int, more: int, broken: int) -> None:
+        """However often it was delivered; others for the same end may share its commit."""
+        first = pick(self.town.bag, which)
+        others: list[Copy] = [copy for copy in self.town.bag if copy.to == first.to]
+        copies = [first, *(copy for copy in others[::-1] if copy is not first)][: 1 + more]
+        self.town.deliver(*copies, broken=broken)
+
+    @precondition(lambda self: self.town.bag)
+    @rule(which=WHICH, all=st.sampled_from([False, False, True]))
+    def lose(self, which: int, all: bool) -> None:
+        if all:
+            self.town.bag.clear()
+        else:
+            self.town.bag.remove(pick(self.town.bag, which))
+
+    @rule(seconds=st.sampled_from([0.5, 3.0, 12.0, 61.0, 400.0]))
+    def pass_time(self, seconds: float) -> None:
+        self.town.t += seconds
+
+    @rule(seconds=st.sampled_from([0.1, 1.0, 5.0, 20.0]), finishing=st.booleans())
+    def run_well(self, seconds: float, finishing: bool) -> None:
+        if self.losses in ("restored", "not said"):
+            for end in self.town.ends.values():
+                if end.is_up and len(end.backups) < MOST_BACKUPS:
+                    end.back_up()
+        self.town.run(seconds, finishing=finishing)
+
+    @rule(
+        seconds=st.sampled_from([3.0, 12.0, 40.0, 130.0]),
+        what=st.sampled_from(["receipts", "frames", "every second"]),
+        finishing=st.booleans(),
+    )
+    def run_badly(self, seconds: float, what: str, finishing: bool) -> None:
+        turn = itertools.count()
+
+        def lost(copy: Copy) -> bool:
+            if what == "every second":
+                return bool(next(turn) % 2)
+            return copy.kind is (Receipt if what == "receipts" else Frame)
+
+        self.town.run(seconds, finishing=finishing, lost=lost)
+
+    # ---------------------------------------------------------------- faults
+
+    @precondition(may_break)
+    @rule(which=WHICH, where=st.sampled_from(["now", "before", "after"]), again=SOON)
+    def kill(self, which: int, where: str, again: bool) -> None:
+        """At once, or before or after its next commit."""
+        self.faults -= 1
+        end = self.end(which)
+        if where == "now":
+            self.town.crash(end)
+            self.start_again(end, again)
+        else:
+            end.crashes = where
+
+    @precondition(lambda self: not all(end.is_up for end in self.town.ends.values()))
+    @rule(which=WHICH)
+    def start(self, which: int) -> None:
+        self.town.start(pick([e for e in self.town.ends.values() if not e.is_up], which))
+
+    @precondition(may_break)
+    @rule(which=WHICH, claims_too=st.booleans(), machine=st.booleans(), again=SOON)
+    def cut_power(self, which: int, claims_too: bool, machine: bool, again: bool) -> None:
+        """Or kill the runner alone."""
+        self.faults -= 1
+        if machine:
+            self.town.cut_power(self.end(which), claims_too=claims_too)
+            self.start_again(self.end(which), again)
+        else:
+            self.town.kill_runner(self.end(which))
+
+    @precondition(may_break)
+    @rule(which=WHICH, skew=SKEWS)
+    def set_the_clock(self, which: int, skew: float) -> None:
+        self.faults -= 1
+        self.town.set_clock(self.end(which), skew)
+
+    @precondition(lambda self: self.losses != "none" and self.may_break())
+    @rule(which=WHICH, copy=WHICH, again=SOON)
+    def lose_the_disk(self, which: int, copy: int, again: bool) -> None:
+        """An empty one is put in, or an older copy, if there is one."""
+        self.faults -= 2
+        end = self.end(which)
+        if end.backups and copy % 4:
+            number = len(end.backups) - 1 - copy % len(end.backups)
+            self.town.restore(end, number, said=self.losses == "restored")
+        else:
+            self.town.wipe(end)
+        self.start_again(end, again)
+
+
+def run(
+    examples: int,
+    model: type[HandoffModel] = HandoffModel,
+    *,
+    first_seed: int = 0,
+    shrinks: bool = True,
+) -> None:
+    """Raises what the first failing history breaks, with its steps.
+
+    A seed has ten histories: later ones hypothesis makes from earlier ones, with little new."""
+    for number in range(first_seed, first_seed + -(-examples // 10)):
+        phases = [Phase.generate, Phase.shrink] if shrinks else [Phase.generate]
+        run_state_machine_as_test(
+            seed(number)(model),
+            settings=settings(
+                max_examples=10,
+                stateful_step_count=STEPS,
+                suppress_health_check=list(HealthCheck),
+                phases=phases,
+                database=None,
+                deadline=None,
+            ),
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--examples", type=int, default=1000)
+    parser.add_argument("--first-seed", type=int, default=0)
+    asked = parser.parse_args()
+    began = time.perf_counter()
+    run(asked.examples, first_seed=asked.first_seed)
+    seconds = time.perf_counter() - began
+    print(f"{asked.examples} histories of up to {STEPS} steps, {seconds:.0f} s")
+    for what, count in HandoffModel.seen.most_common():
+        print(f"{count:9,} {what}")
+
+
+if __name__ == "__main__":
+    main()
