@@ -34,6 +34,9 @@ EVERY, LOOKS = 3.0, 120
 DRAIN_WITHIN = 240.0
 WARM_WITHIN = 300.0
 BURST = 250
+LONG = 60_000
+"""Bytes of output, of each LONG_EVERYth command: a page cache fills by bytes, not by messages."""
+LONG_EVERY = 20
 
 
 class Soak(msgspec.Struct, frozen=True):
@@ -101,12 +104,23 @@ async def warm_up(here: Town, count: int) -> None:
         for _ in range(0, count, BURST):
             for ship in SHIPS:
                 await client.call("submit", messages=_warm(ship))
+        for ship in SHIPS:
+            await client.call("submit", messages=_long(ship, count // LONG_EVERY))
         deadline = time.monotonic() + WARM_WITHIN
         query = {"state": ["queued", "sent", "delivered", "running"], "limit": 1}
         while (await client.call("messages", **query))["total"]:
             if time.monotonic() > deadline:
                 raise StewardError("the warm-up does not end", "see the daemons' logs")
             await asyncio.sleep(0.2)
+        cursor = None
+        while (page := await client.call("messages", limit=1000, cursor=cursor))["cursor"]:
+            cursor = page["cursor"]
+
+
+def _long(ship: str, count: int) -> list[dict[str, object]]:
+    script = f"head -c {LONG} /dev/zero | tr '\\0' x"
+    run = {"data": ["sh", "-c", script], "commandOrEvent": "CommandACK", "method": "ShellCommand"}
+    return [{"toNode": ship, "parallel": True, **run}] * count
 
 
 def _warm(ship: str) -> list[dict[str, object]]:

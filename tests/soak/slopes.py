@@ -4,8 +4,9 @@ A line is fitted by least squares to the means of equal spans of time: single sa
 garbage collection to the next, and neighbours waver together, which would make a fit look surer
 than it is. A value *grows* only if its slope is beyond the bound by twice its standard error, and
 beyond the bound in the second half alone, too: a cache that fills and stops is no leak. It is
-*flat* if the slope is below the bound with the same confidence; else the time was too short to tell
-the two apart.
+*flat* if one of them is below the bound with the same confidence; else the time was too short to
+tell the two apart. In less than half an hour it may grow by what half an hour would allow, for
+memory comes in steps.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ HOUR = 3600.0
 SPANS = 12
 SURE = 2.0
 """Standard errors."""
+LEAST = HOUR / 2
 Sample = tuple[float, float]
 """Seconds, value."""
 Word = Literal["flat", "grows", "too short"]
@@ -67,12 +69,13 @@ def trend(samples: Sequence[Sample], bound: float) -> Trend | None:
         highest=max(value for _, value in samples),
         slope=slope,
         late=late,
-        word=_judge(slope, late, bound),
+        word=_judge(slope, late, bound, samples[-1][0] - samples[0][0]),
     )
 
 
-def _judge(slope: Slope, late: Slope, bound: float) -> Word:
-    if slope.least > bound and late.value > bound:
+def _judge(slope: Slope, late: Slope, bound: float, seconds: float) -> Word:
+    clearly = bound * max(1.0, LEAST / seconds)
+    if slope.least > clearly and late.value > clearly:
         return "grows"
     if slope.most <= bound or late.most <= bound:
         return "flat"

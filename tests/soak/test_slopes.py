@@ -49,6 +49,11 @@ def test_in_five_minutes_nothing_wrong_is_said_of_what_wavers(seed: int) -> None
     assert found.word != "grows"
 
 
+def test_a_short_run_finds_what_half_an_hour_would_not_allow() -> None:
+    words = [trend(samples(5, leaking(an_hour), 0.005), BOUND) for an_hour in (6.0, 60.0)]
+    assert [found.word for found in words if found] == ["too short", "grows"]
+
+
 def test_what_grows_within_its_bound_is_flat() -> None:
     found = trend(samples(30, leaking(1.0), 0.02), BOUND)
     assert found is not None
