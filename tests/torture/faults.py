@@ -79,9 +79,7 @@ class Nemesis:
 
     async def _stop(self, member: Member, fault: Fault) -> None:
         async with member.lock, self._written(fault):
-            member.pause()
-            await asyncio.sleep(fault.lasts)
-            member.go_on()
+            await freeze(member.pid, fault.lasts)
 
     async def _wipe(self, member: Member, fault: Fault) -> None:
         async with member.lock:
@@ -102,16 +100,12 @@ class Nemesis:
         pid = await asyncio.to_thread(member.runner)
         if pid is not None:
             async with self._written(fault):
-                send(pid, signal.SIGSTOP)
-                await asyncio.sleep(fault.lasts)
-                send(pid, signal.SIGCONT)
+                await freeze(pid, fault.lasts)
 
     async def _break_broker(self, fault: Fault) -> None:
         broker = self._town.broker
         if fault.detail == "pause":
-            send(broker.pid, signal.SIGSTOP)
-            await asyncio.sleep(fault.lasts)
-            send(broker.pid, signal.SIGCONT)
+            await freeze(broker.pid, fault.lasts)
         else:
             await (broker.kill() if fault.detail == "kill" else broker.stop())
             await asyncio.sleep(fault.lasts)
@@ -157,7 +151,11 @@ class Nemesis:
             member.set_clock(0.0)
 
 
-def send(pid: int, number: signal.Signals) -> None:
-    """To a process that may be gone."""
+async def freeze(pid: int, seconds: float) -> None:
+    """SIGSTOP, and SIGCONT whatever happens in between: nobody else wakes it."""
     with suppress(ProcessLookupError):
-        os.kill(pid, number)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            os.kill(pid, signal.SIGCONT)

@@ -79,14 +79,11 @@ class Member:
         """The exit status of a daemon that ended although nobody here ended it."""
         return None if self._daemon is None else self._daemon.status
 
-    def pause(self) -> None:
-        """SIGSTOP of the daemon."""
+    @property
+    def pid(self) -> int:
+        """Of the daemon that was started last."""
         assert self._daemon is not None
-        os.kill(self._daemon.pid, signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        if self._daemon is not None and self._daemon.status is None:
-            os.kill(self._daemon.pid, signal.SIGCONT)
+        return self._daemon.pid
 
     def runner(self) -> int | None:
         """The pid of its runner, if there is one now."""
