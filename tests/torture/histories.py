@@ -23,8 +23,9 @@ NODES = ("central", "ship1", "ship2")
 class Told:
     """A message: as it was offered, and as its sender's store has it at the end. Times are t.
 
-    ``life``: the folder of that store, empty: none has it. ``finals``: ends in its journal, None:
-    the one it has. ``clock``: what its sender's clock was ahead when it wrote its times.
+    ``life``: the folder of that store, empty: none has it. ``bound``: to the receiver's store of
+    that folder. ``finals``: ends in its journal, None: the one it has. ``clock``: what its sender's
+    clock was ahead when it wrote its times.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Told:
     way: str = "socket"
     answers: Sequence[bool | None] = (True,)
     life: str = "central"
+    bound: str = ""
     n: int | None = None
     state: str = "succeeded"
     confirmed: bool = True
@@ -68,6 +70,8 @@ class History:
     blobs: dict[str, bytes] = field(default_factory=lambda: {"1k": BLOB})
     copies: list[tuple[str, str]] = field(default_factory=list)
     """(Life, id): that store has the message, too."""
+    reports: list[tuple[str, str, str]] = field(default_factory=list)
+    """(Node, code, text) that central heard."""
     lives: list[str] = field(default_factory=lambda: list(NODES))
     lines: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -153,6 +157,12 @@ class History:
             con.execute("INSERT INTO meta VALUES (1, ?, ?, 0, 0, ?)", (life, node, len(mine)))
             for place, told in enumerate(mine, 1):
                 _insert(con, told.n or place, told)
+            for node, code, text in self.reports if life == "central" else ():
+                con.execute(
+                    "INSERT INTO error (node, level, code, text, hint, messages, count, first_at,"
+                    " last_at) VALUES (?, 'error', ?, ?, '', '[]', 1, 0, 0)",
+                    (node, code, text),
+                )
             journal = "".join(f"{json.dumps(line)}\n" for told in mine for line in _journal(told))
             self._append(con, life, "messages.jsonl", journal)
             for (logged_by, sender), ids in self.texts.items():
@@ -213,13 +223,17 @@ def _insert(con: sqlite3.Connection, n: int, told: Told) -> None:
     def wall(t: float | None) -> float | None:
         return None if t is None else WALL + t + told.clock
 
+    stream = None
+    if told.bound:
+        bind = "INSERT OR REPLACE INTO out_stream (lane, instance, next, base) VALUES (?, ?, ?, 0)"
+        stream = con.execute(bind, (key, told.bound, n)).lastrowid
     values = {
         "n": n, "id": told.id, "lane": key, "state": told.state, "confirmed": told.confirmed,
         "reason": told.reason, "parallel": told.parallel, "timeout": 10, "attempts": 2,
         "retries": told.retries,
         "ttl": told.ttl, "expires": wall(told.at + told.ttl) if told.ttl else None, "clock": 0,
         "accepted_at": wall(told.at), "delivered_at": wall(told.delivered),
-        "ended_at": wall(told.ended), "digest": b"",
+        "ended_at": wall(told.ended), "digest": b"", "stream": stream,
     }  # fmt: skip
     names, marks = ", ".join(values), ", ".join("?" * len(values))
     con.execute(f"INSERT INTO message ({names}) VALUES ({marks})", list(values.values()))

@@ -183,12 +183,23 @@ def unknown_before_the_wipe(h: History) -> None:
     h.wipe("ship1", 20.0)
 
 
+def unknown_long_after_the_wipe(h: History) -> None:
+    """Something had come back from the new store before it was even accepted."""
+    h.wipe("ship1", 11.0)
+    h.tell("hi", 13.5, bound="ship1", script="start", outcome=ran(13.8), delivered=13.7)
+    unknown_for_nothing(h)
+
+
 def held_up(h: History) -> None:
     h.change("last", delivered=115.0, ended=115.5)
 
 
 def daemon_exits(h: History) -> None:
     h.add("deaths", 22.0, node="ship1", status=1, log="KeyError: 'x'\n")
+
+
+def process_fails(h: History) -> None:
+    h.reports.append(("ship2", "process_failed", "process executor: KeyError: 'x'"))
 
 
 def two_ends(h: History) -> None:
@@ -252,8 +263,10 @@ VIOLATIONS: list[tuple[Wrong, str, str]] = [
     (interrupted_by_a_kill_elsewhere, v.INTERRUPTED, "last"),
     (unknown_for_nothing, v.UNKNOWN, "last"),
     (unknown_before_the_wipe, v.UNKNOWN, "last"),
+    (unknown_long_after_the_wipe, v.UNKNOWN, "last"),
     (held_up, v.WAITED, "last"),
     (daemon_exits, v.EXIT, "ship1"),
+    (process_fails, v.EXIT, "ship2"),
     (two_ends, v.RECORD, "last"),
     (journal_disagrees, v.RECORD, "last"),
     (tame_faults, v.TAME, "duplicates"),

@@ -137,7 +137,7 @@ def _exit(row: Row) -> int | None:
 
 
 def _runner_lost(lab: Lab, offer: Offer, row: Row) -> str:
-    """The kill of a runner, or loss of its node, that came while it ran."""
+    """The kill of its runner that came while it ran, or was about to."""
     starts: Sequence[Entry] = lab.starts_of.get(offer.id, ())
     ends: Sequence[Entry] = lab.ends_of.get(offer.id, ())
     since = starts[0].t - SLACK if starts else lab.accepted_t(offer, row)
@@ -146,7 +146,7 @@ def _runner_lost(lab: Lab, offer: Offer, row: Row) -> str:
         still = lab.clocks.stopped(offer.to, since, upto)
         worked = ends[0].t if ends else starts[0].t + _works(offer)
         upto = min(upto, worked + still + SLACK)
-    kills = lab.clocks.touching([offer.to], since, upto, {"runner-kill", "wipe"})
+    kills = lab.clocks.touching([offer.to], since, upto, {"runner-kill"})
     return _who(kills, offer.to)
 
 
@@ -168,15 +168,16 @@ def _store_lost(lab: Lab, offer: Offer, row: Row) -> str:
 
 def _adopted(lab: Lab, offer: Offer, wipe: Fault) -> float:
     """Until when the sender may have gone on binding messages to the store that was lost: as long
-    as its first delivery to the new one had not come back."""
-    after = [
-        t
-        for other, store, row in lab.judged()
-        if other.frm == offer.frm and other.to == offer.to and not store.wiped
-        and row.state in RAN and row.delivered_at is not None and other.t >= wipe.until
-        and (t := lab.clocks.true_time(offer.frm, row.delivered_at)) is not None
-    ]  # fmt: skip
-    return min(after, default=float("inf"))
+    as nothing had come back from a later one."""
+    lives = lab.stores[offer.to]
+    wipes = [f for f in lab.faults if f.what == "wipe" and offer.to in f.who]
+    later = {store.store_id for store in lives[wipes.index(wipe) + 1 :]}
+    times = (
+        lab.clocks.true_time(other.frm, row.delivered_at)
+        for other, _, row in lab.judged()
+        if other.frm == offer.frm and row.to == offer.to and row.instance in later
+    )
+    return min((t for t in times if t is not None), default=float("inf"))
 
 
 def _who(faults: Sequence[Fault], node: str) -> str:

@@ -19,6 +19,9 @@ def figures(lab: Lab) -> Figures:
     timed = list(expiry.timed(lab))
     quiet_waits = [seconds for _, seconds in waits.untouched(lab)]
     lines = [{line.store.name for line in found} for found in lab.lines_of.values()]
+    errors = Counter[str]()
+    for trouble in lab.errors:
+        errors[trouble.code] += trouble.count
     return Figures(
         offered=len(answers),
         accepted=sum(True in a for a in answers),
@@ -29,6 +32,7 @@ def figures(lab: Lab) -> Figures:
         text_lines=sum(map(len, lab.lines_of.values())),
         told_again=sum(len(stores) > 1 for stores in lines),
         faults=tuple(faults.most_common()),
+        errors=tuple(errors.most_common()),
         duplicates=duplicates,
         attempts=attempts,
         retried=sum(row.attempts > 1 for _, _, row in lab.judged()),
@@ -38,6 +42,9 @@ def figures(lab: Lab) -> Figures:
         ),
         timed=len(timed),
         timed_strictly=sum(not start.jumps for start in timed),
+        expired_there=sum(
+            row.state == "expired" and row.delivered_at is not None for _, _, row in lab.judged()
+        ),
         outputs=sum("result" in (row.outcome or {}) for _, _, row in lab.judged()),
         handed_over=len(quiet_waits),
         heal_samples=len(heals),

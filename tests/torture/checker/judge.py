@@ -10,10 +10,12 @@ from tests.torture.checker import digests, doubles, ends, expiry, order, waits
 from tests.torture.checker.figures import figures, tame
 from tests.torture.checker.lab import Lab, read_lab
 from tests.torture.checker.story import story
-from tests.torture.checker.verdicts import EVIDENCE, EXIT, Finding, Verdict
+from tests.torture.checker.verdicts import EVIDENCE, EXIT, RECORD, Finding, Verdict
 
 RULES = (ends.find, doubles.find, order.find, expiry.find, digests.find, waits.find)
 MOST_STORIES = 30
+FAILURES = frozenset({"process_failed", "process_terminated", "handler_failed"})
+"""Reports of something that ended within a daemon, though the daemon went on."""
 
 
 def judge(folder: Path) -> Verdict:
@@ -39,3 +41,10 @@ def _outside(lab: Lab) -> Iterator[Finding]:
         last = left.log.strip().splitlines()[-1:] or [""]
         text = f"its daemon ended by itself at {left.t:.3f}, status {left.status}: {last[0]}"
         yield Finding(EXIT, "I9", left.node, text)
+    for told in lab.errors:
+        if told.code in FAILURES:
+            yield Finding(EXIT, "I9", told.node, f"{told.code}, {told.count} times: {told.text}")
+    for stores in lab.stores.values():
+        for store in stores:
+            for alarm in store.alarms:
+                yield Finding(RECORD, "I1", store.name, f"it holds back from {alarm}")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from tests.torture.checker.clocks import Clocks
 from tests.torture.checker.facts import Ask, Entry, Exit, Fault, Offer, Sample
-from tests.torture.checker.stores import Row, Store, read_store
+from tests.torture.checker.stores import Reported, Row, Store, read_store
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -79,6 +79,11 @@ class Lab:
     def quiet(self) -> float | None:
         """When the faults were over."""
         return max((f.t for f in self.faults if f.what == "quiet"), default=None)
+
+    @cached_property
+    def errors(self) -> Sequence[Reported]:
+        """What nodes have reported of themselves, wherever it was kept."""
+        return [e for stores in self.stores.values() for store in stores for e in store.errors]
 
     @cached_property
     def lines_of(self) -> Mapping[tuple[str, str], Sequence[Line]]:

@@ -18,7 +18,7 @@ _IN_FILE = (1 << 40) - 1
 _ROWS = """
     SELECT m.n, m.id, node, kind, method, hidden, state, confirmed, maybe, reason, tombstone,
         attempts, m.parallel, expires, accepted_at, sent_at, delivered_at, ended_at, retries,
-        s.instance, m.seq, CAST(outcome AS TEXT)
+        coalesce(s.instance, ''), m.seq, CAST(outcome AS TEXT)
     FROM message m JOIN lane ON lane.key = m.lane
     LEFT JOIN out_stream s ON s.key = m.stream LEFT JOIN outcome o ON o.n = m.n ORDER BY m.n"""
 _COMMANDS = """
@@ -27,6 +27,8 @@ _COMMANDS = """
 _UNTOLD = """
     SELECT n FROM message WHERE n > (SELECT journaled FROM meta)
     UNION SELECT value FROM final, json_each(messages)"""
+_ERRORS = "SELECT node, code, text, count FROM error"
+_ALARMS = "SELECT name, alarm FROM peer WHERE held != 0 OR alarm != ''"
 _TALLY = """
     SELECT subject, state, sum(c) FROM (
         SELECT lane, state, count AS c FROM tally
@@ -57,13 +59,24 @@ class Row:
     delivered_at: float | None
     ended_at: float | None
     retries: int
-    instance: str | None
+    instance: str
+    """The receiver's store that it is or was bound to, as far as that is still known."""
     seq: int | None
     outcome: Mapping[str, Any] | None
 
     @property
     def is_command(self) -> bool:
         return self.kind.startswith("Command")
+
+
+@dataclass(frozen=True)
+class Reported:
+    """An error that a node told of, ``count`` times."""
+
+    node: str
+    code: str
+    text: str
+    count: int
 
 
 @dataclass(frozen=True)
@@ -81,6 +94,9 @@ class Store:
     runs: Mapping[str, Path]
     """Id of a command that ran here → the folder with its output."""
     peers: Mapping[str, str]
+    errors: Sequence[Reported]
+    alarms: Sequence[str]
+    """Nodes that it exchanges nothing with until somebody decides."""
     texts: Mapping[str, Sequence[str]]
     """Sender → first words of the lines that its events wrote, as far as they are committed."""
     journal: Sequence[Mapping[str, Any]]
@@ -123,6 +139,8 @@ def read_store(node: str, folder: Path, *, wiped: bool) -> Store:
                     name: f"adopted {instance}, retired {retired}, held {held} {alarm}"
                     for name, instance, retired, held, alarm in con.execute("SELECT * FROM peer")
                 },
+                errors=[Reported(*found) for found in con.execute(_ERRORS)],
+                alarms=[f"{name}: {alarm}" for name, alarm in con.execute(_ALARMS)],
                 texts=_texts(con, folder),
                 journal=journal,
                 untold=frozenset(n for (n,) in con.execute(_UNTOLD)),

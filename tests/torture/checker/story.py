@@ -63,7 +63,7 @@ def _in_store(store: Store, id: str) -> Iterator[str]:
         yield (
             f"sender   {store.name} ({store.store_id[:8]}) n {row.n}: {row.state}, {proof}, "
             f"attempts {row.attempts}, reason {row.reason!r}, tombstone {row.tombstone!r}, "
-            f"stream to {(row.instance or '–')[:8]} seq {row.seq}{', maybe' if row.maybe else ''}"
+            f"stream to {row.instance[:8] or '–'} seq {row.seq}{', maybe' if row.maybe else ''}"
         )
         times = {
             "accepted": row.accepted_at, "expires": row.expires, "sent": row.sent_at,

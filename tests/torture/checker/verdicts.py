@@ -55,6 +55,8 @@ class Figures:
     text_lines: int = 0
     told_again: int = 0
     faults: tuple[tuple[str, int], ...] = ()
+    errors: tuple[tuple[str, int], ...] = ()
+    """What nodes reported to central, by code."""
     duplicates: int = 0
     attempts: int = 0
     retried: int = 0
@@ -64,6 +66,8 @@ class Figures:
     """Starts and lines whose order was judged; likewise the others: what was judged at all."""
     timed: int = 0
     timed_strictly: int = 0
+    expired_there: int = 0
+    """Commands whose time passed while they waited at their node."""
     outputs: int = 0
     handed_over: int = 0
     heal_samples: int = 0
@@ -108,8 +112,9 @@ def _counts(figures: Figures) -> list[str]:
         f" ({figures.told_again:,} told again to a new store)",
         f"faults           {pairs(figures.faults)}",
         f"judged           the order of {figures.ordered:,}, the expiry of {figures.timed:,} "
-        f"starts ({figures.timed_strictly:,} by true time), {figures.outputs:,} outputs, "
-        f"{figures.handed_over:,} handovers",
+        f"starts ({figures.timed_strictly:,} by true time; {figures.expired_there:,} expired at "
+        f"their node), {figures.outputs:,} outputs, {figures.handed_over:,} handovers",
+        f"errors told      {pairs(figures.errors)}",
     ]
 
 
