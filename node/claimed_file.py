@@ -21,6 +21,7 @@ from pathlib import Path
 
 from node.intake_parser import Position
 from steward.errors import NotPossible
+from steward.folders import sync_folder
 
 NAME = "inmsg.txt"
 SETTLED = 2.0
@@ -106,7 +107,7 @@ class Reader:
         if young or self.size() != self._claim.read_to or not self.still_closed():
             return False
         self._claim.path.unlink(missing_ok=True)
-        _sync(self._claim.path.parent)
+        sync_folder(self._claim.path.parent)
         return True
 
     def _settle(self) -> bool:
@@ -165,9 +166,14 @@ def take(folder: Path, later_than: int) -> Path | None:
 
 
 def replace(folder: Path) -> None:
-    """Make ``inmsg.txt`` where there is none, like the newest claimed file if there is one."""
+    """Make ``inmsg.txt`` where there is none, like the newest claimed file if there is one.
+
+    The claims that are there are synced: who made them may have been killed before that, and one
+    that a power cut undoes would be taken again under another name.
+    """
     (folder / _PREPARED).unlink(missing_ok=True)
     if os.path.lexists(folder / NAME):
+        sync_folder(folder)
         return
     older = claimed(folder)
     _prepare(folder, os.lstat(older[-1]) if older else None)
@@ -205,12 +211,4 @@ def _put(folder: Path) -> None:
     with contextlib.suppress(FileExistsError):
         os.link(prepared, folder / NAME)
     os.unlink(prepared)
-    _sync(folder)
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    sync_folder(folder)

@@ -149,6 +149,8 @@ class Intake:
             if not claimed_file.is_empty(self._folder):
                 path = await in_thread(claimed_file.take, self._folder, self._last_stamp)
         except (NotPossible, QueueFull, StoreFull, OSError) as error:
+            if isinstance(error, OSError):
+                self.close()  # a file may have been claimed in spite of it: it is found again
             self._wait_because(error)
             return POLL
         held = next((claim.name for claim in self._claims if claim.held_since is not None), None)

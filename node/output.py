@@ -14,6 +14,7 @@ import msgspec
 
 from node.spawn import STREAMS
 from steward.errors import NotPossible, UnknownId
+from steward.folders import sync_folder
 from steward.message import State
 from steward.result import put_bytes
 
@@ -207,7 +208,8 @@ def read_kept(path: Path, size: int, room: int) -> Kept:
         fd = file.fileno()
         if size > room:
             os.fsync(fd)
-            _sync_folders(path.parent, path.parent.parent)
+            sync_folder(path.parent)
+            sync_folder(path.parent.parent)
         for at in range(0, size, _PIECE):
             digest.update(os.pread(fd, min(_PIECE, size - at), at))
         if size <= room:
@@ -215,15 +217,6 @@ def read_kept(path: Path, size: int, room: int) -> Kept:
         first = room - room // 2
         head, tail = os.pread(fd, first, 0), os.pread(fd, room // 2, size - room // 2)
         return Kept(size, digest.hexdigest(), head, tail, size - room)
-
-
-def _sync_folders(*folders: Path) -> None:
-    for folder in folders:
-        fd = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
 
 
 def put_text(result: dict[str, Any], name: str, kept: Kept) -> int:

@@ -12,6 +12,7 @@ import msgspec
 from node import claimed_file
 from node.json_scan import Read
 from steward.append_file import AppendFile
+from steward.folders import make_folder
 
 _PIECE = 1 << 20
 
@@ -32,8 +33,8 @@ def write_rejects(path: Path, size: int, read: Read, rejects: Sequence[Reject]) 
 
     A text longer than 1 MiB goes in several lines. Raises StoreFull, NotPossible, OSError.
     """
-    if rejects:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+    if rejects and (size == 0 or not path.parent.exists()):
+        make_folder(path.parent, 0o700)
     file = AppendFile(path, max_bytes=0, unique=True)
     waiting: list[bytes] = []
     for reject in rejects:

@@ -251,6 +251,7 @@ def main(state: str, *words: str) -> int:
     os.chdir(state)
     here = os.open(".", os.O_RDONLY)
     os.makedirs("runs", mode=0o700, exist_ok=True)
+    os.fsync(here)
     runs = os.open("runs", os.O_RDONLY)
     listener = listen()
     if listener is None:

@@ -15,6 +15,7 @@ import stat
 from pathlib import Path
 
 from steward.errors import NotPossible, StoreFull
+from steward.folders import sync_folder
 
 _GENERATION = 40
 _IN_FILE = (1 << _GENERATION) - 1
@@ -81,15 +82,15 @@ class AppendFile:
                 os.replace(self.path, self._rotated(generation))
                 generation += 1
             self._begun.touch(self._mode)
-            self._sync_folder()
+        sync_folder(self.path.parent)  # always: who made it may have been killed before this
         return generation
 
     def _append(self, generation: int, size: int, data: bytes) -> int:
         rotated = self._rotated(generation)
         if rotated.exists():
             os.replace(rotated, self.path)
-            self._sync_folder()
-        fd, created = self._open()
+            sync_folder(self.path.parent)
+        fd = self._open()
         try:
             size = min(size, os.fstat(fd).st_size)
             os.ftruncate(fd, size)
@@ -100,20 +101,19 @@ class AppendFile:
                 os.replace(self.path, rotated)
                 self._drop(generation - self._keep)
                 generation, size = generation + 1, 0
-                fd, created = self._open()
+                fd = self._open()
             _write(fd, data, size)
             os.fsync(fd)
         finally:
             if fd >= 0:
                 os.close(fd)
-        if created:
-            self._sync_folder()
+        if size == 0:  # it may be new, made by us or by a process that was killed right here
+            sync_folder(self.path.parent)
         return generation << _GENERATION | (size + len(data))
 
-    def _open(self) -> tuple[int, bool]:
+    def _open(self) -> int:
         flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
-            created = not os.path.lexists(self.path)
             fd = os.open(self.path, flags | os.O_CREAT, self._mode)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
@@ -122,7 +122,7 @@ class AppendFile:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             raise self._not_a_file()
-        return fd, created
+        return fd
 
     def _not_a_file(self) -> NotPossible:
         return NotPossible(f"{self.path} is not a regular file", "move it away")
@@ -135,13 +135,6 @@ class AppendFile:
 
     def _drop(self, generation: int) -> None:
         self._rotated(generation).unlink(missing_ok=True)
-
-    def _sync_folder(self) -> None:
-        fd = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
 
 
 def _write(fd: int, data: bytes, at: int) -> None:

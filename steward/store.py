@@ -16,6 +16,7 @@ import aiosqlite
 
 from steward import store_file
 from steward.errors import StoreDamaged
+from steward.folders import make_folder
 from steward.group_commit import GroupCommit, Unit
 from steward.ledger import Identity, Shared, Touched
 from steward.room import MIB, Room
@@ -113,7 +114,7 @@ class Store:
         Raises StateFolderInUse (another daemon has it, or it is another node's), StoreDamaged (a
         file that cannot be used, and isn't broken either), OSError.
         """
-        os.makedirs(folder, mode=0o750, exist_ok=True)
+        make_folder(folder, 0o750)
         room = Room(folder, min_free=min_free, ballast=ballast)
         store = cls(folder, node, room)
         store._lock = store_file.own(folder)

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from steward.errors import StateFolderInUse, StoreDamaged
+from steward.folders import sync_folder
 from steward.subjects import NodeName
 
 VERSION = 2
@@ -103,15 +104,6 @@ def move_aside(path: Path) -> Path:
             os.rename(f"{path}{suffix}", f"{kept}{suffix}")
     sync_folder(path.parent)
     return kept
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a created or renamed file's name survive power loss."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _create(con: sqlite3.Connection, node: NodeName) -> None:

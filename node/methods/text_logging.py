@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from node.methods import EVENTS, Event, Method, Site, needs_data
 from steward.append_file import AppendFile
+from steward.folders import make_folder
 from steward.message import Body
 from steward.store import Tables
 
@@ -20,13 +21,14 @@ def handle(site: Site, tables: Tables, events: Sequence[Event]) -> None:
     sender = events[0].arrival.frm
     name = f"textlogging/{sender}.log"
     folder = site.state_dir / "textlogging"
-    folder.mkdir(mode=0o750, exist_ok=True)
+    offset = tables.records.append_offset(name)
+    if offset == 0 or not folder.exists():
+        make_folder(folder, 0o750)
     log = AppendFile(
         folder / f"{sender}.log", max_bytes=site.text_log_bytes, keep=site.text_log_files
     )
     data = "".join(line for event in events for line in event.body.data).encode()
-    offset = log.append(tables.records.append_offset(name), data)
-    tables.records.set_append_offset(name, offset)
+    tables.records.set_append_offset(name, log.append(offset, data))
 
 
 METHOD = Method(name="TextLogging", kinds=EVENTS, check=check, handle=handle)
