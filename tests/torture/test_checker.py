@@ -23,7 +23,7 @@ def history(tmp_path: Path) -> History:
     told.command("fails", 3.0, script="fail 3", exit=3, state="failed")
     told.command("beside", 4.0, parallel=True, way="file")
     told.command("soon", 5.0, ttl=5.0)
-    told.tell("late", 6.0, ttl=2.0, state="expired", delivered=None)
+    told.tell("late", 6.0, ttl=2.0, state="expired", delivered=None, ended=8.0)
     told.tell("never", 7.0, state="cancelled", delivered=None)
     told.cancel("never", 7.2)
     told.command("long", 8.0, script="sleep 30", limit=1.0, state="timed_out", expect=None)
@@ -167,6 +167,12 @@ def test_a_clock_that_jumped_since_explains_a_late_start(history: History) -> No
     started_late(history)
     history.fault("clock", "ship1", 6.0, 12.0, "-3600.0")
     explains(history, v.EXPIRY, "soon")
+
+
+def test_a_clock_that_was_wrong_before_explains_an_early_end(history: History) -> None:
+    history.change("late", ttl=7.0)
+    history.fault("clock", "ship1", 1.5, 2.5, "-3600.0")
+    explains(history, v.END, "late")
 
 
 def test_a_daemon_that_stood_still_is_not_to_blame_for_a_late_start(history: History) -> None:

@@ -139,6 +139,10 @@ def expired_without_ttl(h: History) -> None:
     h.change("last", state="expired", outcome=None)
 
 
+def expired_too_soon(h: History) -> None:
+    h.change("late", ttl=7.0)
+
+
 def undelivered_without_retries(h: History) -> None:
     h.change("tired", retries=0)
 
@@ -253,6 +257,7 @@ VIOLATIONS: list[tuple[Wrong, str, str]] = [
     (wrong_exit, v.END, "fails"),
     (cancelled_by_nobody, v.END, "never"),
     (expired_without_ttl, v.END, "last"),
+    (expired_too_soon, v.END, "late"),
     (undelivered_without_retries, v.END, "tired"),
     (refused_for_nothing, v.END, "shy"),
     (not_finished, v.END, "prints"),

@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable, Sequence
 from tests.torture.checker.facts import Fault
 
 BROKER = "broker"
+REMEMBERED = 600.0
+"""Seconds for which a node goes on reckoning with what another's clock once showed."""
 _MARKS = frozenset({"quiet"})
 """Lines that say something, but befall nobody."""
 ASIDE = 300.0

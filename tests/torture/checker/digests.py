@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.torture.checker.clocks import REMEMBERED
 from tests.torture.checker.facts import Ask, Offer
 from tests.torture.checker.lab import Lab
 from tests.torture.checker.stores import Store
 from tests.torture.checker.verdicts import DIGEST, Finding
 
-CLOCK_IS_REMEMBERED = 600.0
 STREAMS = ("stdout", "stderr")
 IN_RESULT = 64 * 1024
 
@@ -95,7 +95,7 @@ def _pulled(
         # What asks for it expires by a clock that is seen to be wrong, or was within ten minutes.
         ends = [offer.to, offer.frm]
         faults = lab.clocks.touching(ends, offer.t, pull.t, {"wipe"})
-        faults += lab.clocks.touching(ends, pull.t - CLOCK_IS_REMEMBERED, pull.t, {"clock"})
+        faults += lab.clocks.touching(ends, pull.t - REMEMBERED, pull.t, {"clock"})
         excuse = f"{faults[0].what} of {faults[0].who[0]}" if faults else ""
         text = f"its output could not be pulled: exit status {pull.answer}"
         yield Finding(DIGEST, "I5", offer.id, text, excuse)

@@ -7,15 +7,20 @@ receiver may have known no better: such a start is explained by the jump.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from tests.torture.checker.clocks import REMEMBERED
 from tests.torture.checker.facts import Fault
 from tests.torture.checker.lab import Lab
-from tests.torture.checker.verdicts import EXPIRY, Finding
+from tests.torture.checker.verdicts import END, EXPIRY, Finding
 
 MARGIN = 2.0
 """Seconds in which a busy machine gets from the last look at the clock to the ledger's line."""
+
+ROUND_TRIP = 2.0
+"""Seconds, the best of ten minutes, over the worst of the lab's links."""
 
 
 class Timed(NamedTuple):
@@ -29,12 +34,33 @@ class Timed(NamedTuple):
 
 
 def find(lab: Lab) -> Iterator[Finding]:
+    yield from _late(lab)
+    yield from _early(lab)
+
+
+def _late(lab: Lab) -> Iterator[Finding]:
     for start in timed(lab):
         if start.late > MARGIN + start.still:
             text = f"started {start.late:.2f} s after it had expired"
             nodes = sorted({node for fault in start.jumps for node in fault.who})
             excuse = f"clock of {', '.join(nodes)}" if nodes else ""
             yield Finding(EXPIRY, "I7", start.id, text, excuse)
+
+
+def _early(lab: Lab) -> Iterator[Finding]:
+    """What counts as expired has had its time, but for a round trip. A clock's jump is remembered
+    for a while, and errs on the side of not starting."""
+    for offer, store, row in lab.judged():
+        if row.state != "expired" or row.expires is None or row.ended_at is None:
+            continue
+        early = row.expires - row.ended_at
+        if early > ROUND_TRIP:
+            upto = lab.clocks.true_time(offer.frm, row.ended_at) or math.inf
+            since = lab.accepted_t(offer, row) - REMEMBERED
+            faults = lab.clocks.touching([offer.frm, offer.to], since, upto, {"clock"})
+            excuse = f"clock of {', '.join(sorted({w for f in faults for w in f.who}))}"
+            text = f"{store.name} says that it expired, {early:.2f} s before its time"
+            yield Finding(END, "I4", offer.id, text, excuse if faults else "")
 
 
 def timed(lab: Lab) -> Iterator[Timed]:
