@@ -152,7 +152,7 @@ class NodeSite:
             body=frames.raw(msgspec.json.encode(Body(data=tuple(data)))),
         )
         try:
-            await self._bus.publish(letter.subject, frames.encode(letter))
+            await self._bus.publish(letter.subject, self._bus.wire.seal(letter))
         except BusError as error:
             log.warning("a %s could not be sent: %s", method, error)
 

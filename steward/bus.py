@@ -26,6 +26,7 @@ from steward.loopback import PREFIX as LOOPBACK
 from steward.loopback import Loopback
 from steward.mailbox import Incoming, Mailbox, NoResponders
 from steward.subjects import NodeName, everything_for, inbox, inboxes, is_subject
+from steward.wire import Wire
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ class Bus:
             raise ConfigError("no broker address is given", "nats://HOST:4222")
         self.node = node
         self.settings = link
+        self.wire = Wire(is_narrow=link.is_narrow)
         self.incoming: Mailbox[Incoming] = Mailbox()
         self.replies: Mailbox[Incoming | NoResponders] = Mailbox()
         self.address = self._addresses[0].shown
@@ -275,8 +277,7 @@ def _see_cancellation() -> None:
 
 
 async def _settle(client: Client, link: Link, most: int, seconds: float) -> bool:
-    """Wait until at most ``most`` bytes wait in this process. False: the link was lost or took too
-    little meanwhile."""
+    """Until at most ``most`` bytes wait in this process. False: lost, or too slow."""
     if client.pending_data_size + link.buffered() <= most:
         return client.is_connected
     try:

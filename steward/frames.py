@@ -1,7 +1,8 @@
 """Frames, receipts and notices, and their way to and from signed bytes.
 
-An envelope is JSON: ``{"v": 1, "type": …, "sig": "", "body": {…}}``. The signature's place is
-empty until there are keys; it will cover version, type, subject and the body's bytes.
+An envelope is JSON: ``{"v": 1, "type": …, "sig": "", "packs": …, "body": {…}}``, or that packed.
+The signature's place is empty until there are keys; it will cover version, type, subject and the
+body's bytes. ``packs`` is what its sender can take, see ``steward/wire.py``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from steward import packing
 from steward.errors import FrameError, InvalidMessage
 from steward.message import MessageId
 from steward.subjects import NodeName, node_name
@@ -116,11 +118,12 @@ _TYPES: Final = {"frame": Frame, "receipt": Receipt, "notice": Notice, "output":
 _NAMES: Final = {cls: name for name, cls in _TYPES.items()}
 
 
-class _Envelope(msgspec.Struct, frozen=True):
+class _Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     v: int
     type: str
     sig: str
     body: msgspec.Raw
+    packs: Count = 0
 
 
 _encoder = msgspec.json.Encoder()
@@ -134,14 +137,21 @@ def raw(body: bytes) -> msgspec.Raw:
     return msgspec.Raw(body)
 
 
-def encode(letter: Letter | Output) -> bytes:
-    """The bytes that go to the bus."""
+def encode(letter: Letter | Output, packs: int = 0) -> bytes:
+    """Its envelope."""
     body = msgspec.Raw(_encoder.encode(letter))
-    return _encoder.encode(_Envelope(WIRE_VERSION, _NAMES[type(letter)], "", body))
+    return _encoder.encode(_Envelope(WIRE_VERSION, _NAMES[type(letter)], "", body, packs))
 
 
 def decode(payload: bytes) -> Letter | Output:
     """The letter in ``payload``. Raises FrameError: not JSON, not ours, or another wire version."""
+    return decode_with_packs(payload)[0]
+
+
+def decode_with_packs(payload: bytes) -> tuple[Letter | Output, int]:
+    """The same, and what its sender can take."""
+    if payload.startswith(packing.MARK):
+        payload = packing.unpack(payload)
     try:
         envelope = _envelope.decode(payload)
     except _UNREADABLE as error:
@@ -162,4 +172,4 @@ def decode(payload: bytes) -> Letter | Output:
         raise FrameError(f"not a {envelope.type}: {error}") from None
     except InvalidMessage as error:
         raise FrameError(f"its sender: {error.text}") from None
-    return letter
+    return letter, envelope.packs

@@ -44,10 +44,12 @@ class LinkSettings:
     retry_first: float = 0.5
     retry_most: float = 15.0
     """Between two tries to connect: full jitter from the one up to the other."""
+    is_narrow: bool = False
+    """Whether bytes are dearer than the time to pack them."""
 
 
 LAN: Final = LinkSettings(ping=5.0, patience=5.0, unacknowledged=6.0)
-SLOW: Final = LinkSettings(ping=60.0, patience=60.0, unacknowledged=60.0)
+SLOW: Final = LinkSettings(ping=60.0, patience=60.0, unacknowledged=60.0, is_narrow=True)
 LINKS: Final = {"lan": LAN, "slow": SLOW}
 
 

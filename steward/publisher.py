@@ -170,12 +170,12 @@ class Publisher:
         tables.outbox.give_up(bound, State.REFUSED, now)
 
     async def _send(self, frame: Frame) -> None:
-        payload = frames.encode(frame)
+        payload = self._bus.wire.seal(frame)
         most = self._bus.max_payload
         while most is not None and len(payload) > most and len(frame.messages) > 1:
             # Bound when the broker took more: the first half goes now, the rest after its receipt.
             frame = self._handoff.sender.shorten(frame)
-            payload = frames.encode(frame)
+            payload = self._bus.wire.seal(frame)
         try:
             if await self._bus.publish(frame.subject, payload, self._bus.inbox):
                 self._last = self._bus.mark()
@@ -218,7 +218,7 @@ class Publisher:
             body=frames.raw(message.body),
         )
         try:
-            sent = await self._bus.publish(self.subject, frames.encode(notice))
+            sent = await self._bus.publish(self.subject, self._bus.wire.seal(notice))
         except BusError as error:
             self._owner.unsendable(self.subject, error)
             return error.text

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from steward import frames
 from steward.bus import Bus
 from steward.errors import FrameError, StoreFull
 from steward.frames import Receipt
@@ -55,7 +54,7 @@ class Settler:
             self._nobody(arrived)
             return
         try:
-            receipt = frames.decode(arrived.payload)
+            receipt = self._bus.wire.open(arrived.payload)
             if not isinstance(receipt, Receipt):
                 raise FrameError("what came to the inbox is no receipt")
         except FrameError as error:

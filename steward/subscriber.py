@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 
-from steward import frames, subjects
+from steward import subjects
 from steward.bus import Bus
 from steward.errors import FrameError, StewardError, StoreFull
 from steward.frames import Frame, Notice, Receipt, Verdict
@@ -154,7 +154,7 @@ class Subscribers:
 
     def _letter(self, arrived: Incoming) -> Frame | Notice:
         """Raises FrameError unless it is addressed to me, on the subject that it names."""
-        letter = frames.decode(arrived.payload)
+        letter = self._bus.wire.open(arrived.payload)
         if not isinstance(letter, Frame | Notice):
             raise FrameError("what came on a method's subject is for an inbox")
         if letter.to != self._bus.node or letter.subject != arrived.subject:
@@ -189,7 +189,7 @@ class Subscribers:
             )
             return
         try:
-            await self._bus.publish(arrived.reply, frames.encode(receipt))
+            await self._bus.publish(arrived.reply, self._bus.wire.seal(receipt))
         except StewardError as error:
             log.error("a receipt could not be sent: %s", error)
 
