@@ -90,6 +90,14 @@ def test_the_command_line_fails_where_a_promise_was_broken(history: History) -> 
     assert "I2 twice: last" in run.stdout
 
 
+def test_it_shares_no_code_with_what_it_judges() -> None:
+    look = "import sys, tests.torture.checker; print(*sorted(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    roots = {name.partition(".")[0] for name in run.stdout.split()}
+    assert not roots & {"steward", "node", "tui", "msgspec", "nats"}
+    assert "tests.property" not in run.stdout.split()
+
+
 # -------------------------------------------------------------------- what is explained
 
 
