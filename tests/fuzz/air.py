@@ -15,7 +15,7 @@ from steward.frames import Frame, Notice, Receipt
 from steward.link import LAN, LinkSettings
 from steward.subjects import NodeName, is_subject
 from tests.fuzz.inputs import Finding
-from tests.fuzz.letters import settled
+from tests.fuzz.letters import NOBODY, settled
 
 _REMEMBERED = 64
 
@@ -76,6 +76,10 @@ class Air:
         """What a stranger says; returned as it went out."""
         name, n = to.removeprefix("_INBOX.").partition(".")[0], len(payload)
         asked = self.asked.get((name, n % 4 > 0)) or self.asked.get((name, False))
+        if reply.startswith(NOBODY):
+            headers = {"Status": "503", "Nats-Subject": reply.removeprefix(NOBODY)}
+            await self.buses[name]._on_reply(_Msg(to, "", b"", headers))  # type: ignore[arg-type]
+            return b""
         payload = settled(payload, store, asked[n % len(asked)] if asked else None, era)
         await self.carry("stranger", to, payload, reply.replace("ghost", f"ghost{era}"))
         return payload
@@ -106,7 +110,9 @@ class AirBus(Bus):
 
 
 def is_unreadable(where: str, payload: bytes) -> bool:
-    """Whether the node has to say that it refuses it."""
+    """Whether the node has to say that it refuses it; of nothing, it has not."""
+    if not payload:
+        return False
     try:
         letter = frames.decode(payload)
     except FrameError:

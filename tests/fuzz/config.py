@@ -59,7 +59,7 @@ class Config:
     """``where`` is ``toml``, or ``given``: JSON of the environment and the command line."""
 
     name = "config"
-    share = 0.15
+    share = 0.1
     batch = 2000
     lifetime = 10**9
 
@@ -127,6 +127,7 @@ class _World:
 
     def _load(self, one: Input) -> None:
         if one.where == "toml":
+            self._path.unlink(missing_ok=True)  # quicker than to cut it
             self._path.write_bytes(one.payload)
             told = load({"config": self._path}, {"STEWARD_NODE": "ship1"})
         else:
@@ -137,16 +138,17 @@ class _World:
         self._taken += 1
 
 
+@click.command()
+@node_options
+@click.pass_obj
+def _node(told: dict[str, Any], /, **flags: object) -> None:
+    told["settings"] = load(flags, told["environ"])
+
+
 def _from_command_line(argv: list[str], environ: Mapping[str, str]) -> Any:
     """As ``steward node`` does it, up to the daemon."""
-    got: list[Any] = []
-
-    @click.command()
-    @node_options
-    def node(**flags: object) -> None:
-        got.append(load(flags, environ))
-
+    told: dict[str, Any] = {"environ": environ}
     words = with_verb(["node", *argv], environ)
     with contextlib.redirect_stdout(None):
-        node.main(words[1:], standalone_mode=False)
-    return got[0] if got else load({"node": "ship1"}, {})
+        _node.main(words[1:], standalone_mode=False, obj=told)
+    return told.get("settings") or load({"node": "ship1"}, {})

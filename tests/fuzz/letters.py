@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from random import Random
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ import msgspec
 
 from node.methods import registry
 from node.outcomes import ErrorFacts, Hello, Outcome, Started, tell
-from steward import frames
+from steward import frames, packing
 from steward.frames import Entry, Frame, Letter, Notice, Output, Receipt, Verdict
 from steward.message import Body, Kind, MessageId, State
 from steward.subjects import NodeName, Subject, subject
@@ -25,7 +26,10 @@ TO_STORE, TX, ABOUT = "S1S1S1S1S1S1S1S1", "T1T1T1T1T1T1T1T1", "A1A1A1A1-0000-700
 WHO, ASKED = NodeName("whoX"), Subject("whoX.CommandACK.ShellCommand")
 LAST, BASE = 555000111, 555000222
 
+NOBODY: Final = "503 "
+"""In front of a reply subject: the broker says that nobody listens there."""
 _WALL: Final = 1.7e9
+_BOMB: Final = zlib.compress(b'{"v":1,"type":"frame","sig":"' + b"x" * 2 * packing.MOST)
 
 
 def _ends(to: str, at: str, ghost: str) -> dict[str, Any]:
@@ -114,10 +118,9 @@ def _receipts(to: str) -> list[tuple[str, Letter | Output]]:
     verdicts = {
         LAST: Verdict(state="refused", reason="no"), BASE: Verdict(state="expired", reason="late")
     }  # fmt: skip
+    judged = msgspec.structs.replace(full, verdicts=verdicts)
     return [
-        (at, plain),
-        (at, full),
-        (at, msgspec.structs.replace(full, verdicts=verdicts)),
+        *((at, plain), (at, full), (at, full), (at, judged), (at, judged), (at, judged)),
         (at, msgspec.structs.replace(full, conflict=True)),
         (at, msgspec.structs.replace(full, retired="old", store="another")),
         (at, Output(frm=WHO, id=MessageId(ABOUT), stream="stdout", offset=3, data=b"\xff\n")),
@@ -145,9 +148,12 @@ class Wire:
 
     def make(self, rng: Random) -> Input:
         """One thing published: most of it where it belongs, the rest on any subject of a node."""
+        if rng.random() < 0.01:
+            # The broker's word that nobody listens.
+            return Input(rng.choice(self._receipts), b"", NOBODY + rng.choice(self._frames))
         if rng.random() < 0.3:
             at = rng.choice(self._receipts)
-            payload = self._answered.mutated(rng, intact=0.2)
+            payload = self._answered.mutated(rng, intact=0.3)
         else:
             payload = self._framed.mutated(rng, intact=0.1)
             at = self._subject(rng, payload)
@@ -187,10 +193,27 @@ def settled(payload: bytes, store: str, asked: Frame | None, era: str) -> bytes:
     of the old ones: a node holds whoever has told it something impossible."""
     payload = payload.replace(b"ghost", b"ghost" + era.encode())
     payload = payload.replace(TO_STORE.encode(), store.encode())
-    return payload if asked is None else _answered(payload, asked)
+    if asked is not None:
+        payload = _answered(payload, asked)
+    return _packed(payload)
+
+
+def _packed(payload: bytes) -> bytes:
+    """Some of it as a narrow link has it, and of that some damaged, or larger than it may be."""
+    n = len(payload)
+    if n % 8 or not payload:
+        return payload
+    if n % 256 == 0:
+        return _BOMB
+    packed = packing.pack(payload)
+    at = n * 7 % len(packed)
+    return packed if n % 32 else packed[:at] + bytes([packed[at] ^ 1 << n % 7]) + packed[at + 1 :]
 
 
 def _answered(payload: bytes, asked: Frame) -> bytes:
+    if not asked.messages and len(payload) % 8:
+        # Most questions get a plain answer: without it nothing else is ever sent.
+        payload = payload.replace(b'"last":%d,' % LAST, b"")
     last = asked.messages[-1].seq if asked.messages else asked.base
     id = asked.messages[-1].id if asked.messages else "none"
     for stand_in, real in (

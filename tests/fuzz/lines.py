@@ -125,6 +125,7 @@ class _Desk:
             str(told.error)
 
     def _replay(self, data: bytes) -> None:
+        self._file.unlink(missing_ok=True)  # quicker than to cut it
         self._file.write_bytes(data)
         try:
             for _ in parts(documents("messages.jsonl", read(str(self._file)))):

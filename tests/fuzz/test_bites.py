@@ -21,6 +21,7 @@ from node.presence import Roster
 from steward import message
 from steward.errors import FrameError
 from steward.frames import Frame, Notice
+from steward.handoff.receipts import Receipts
 from steward.mailbox import Incoming
 from steward.subscriber import Subscribers
 from steward.supervisor import Process
@@ -53,6 +54,19 @@ def a_table_that_is_never_empty() -> Any:
         real(self, tables, event, now)
 
     return mock.patch.object(Roster, "heard", heard)
+
+
+def a_reason_that_is_never_empty() -> Any:
+    real = Receipts._judge
+
+    def judge(self: Receipts, *given: Any) -> Any:
+        wake = real(self, *given)
+        receipt, tx = given[2], given[4]
+        if tx is not None and wake:
+            [verdict.reason[0] for verdict in receipt.verdicts.values()]
+        return wake
+
+    return mock.patch.object(Receipts, "_judge", judge)
 
 
 def a_refusal_that_nobody_hears_of() -> Any:
@@ -130,3 +144,9 @@ async def test_a_planted_bug_is_found(name: str, inputs: int, bug: Bug, tmp_path
         with pytest.raises(Exception, match=r"."):
             await replay(target, small)
     await replay(target, small)
+
+
+async def test_a_bug_that_takes_a_dialogue_is_found(tmp_path: Path) -> None:
+    """A question has to be answered, and a frame be receipted, before it shows."""
+    with a_reason_that_is_never_empty(), pytest.raises(Failed, match="IndexError"):
+        await run(TARGETS["wire"](), 8000, 1, tmp_path)

@@ -3,6 +3,7 @@ daemons; the broker alone is replaced, by a function call."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -81,13 +82,17 @@ class _Town:
         mark = f"{self._marks:06}\n"
         self._marks += 1
         era = f"{self._marks}_"
-        await self._flirt(era)
+        self._air.asked.clear()
         down = await self._submit(self.central, _event("ship1", mark))
         up = await self._submit(self.ship, _event("central", mark))
         if self._marks % 20 == 1:
             down += await self._submit(self.central, _command("ship1"))
         before, expected = sum(self._refused.values()), 0
-        for one in batch:
+        for n, one in enumerate(batch):
+            if n % 125 == 0:
+                await self._flirt(era)
+            if n % 20 == 0:
+                await asyncio.sleep(0.002)  # what follows is about what was answered
             to = self.ship if ".ship1." in f".{one.where}." else self.central
             said = await self._air.publish(to.store_id, era, one.where, one.payload, one.reply)
             expected += is_unreadable(one.where, said)
@@ -108,10 +113,10 @@ class _Town:
 
     async def _flirt(self, era: str) -> None:
         """Both nodes have something for strangers: what receipts and results will be about."""
-        self._air.asked.clear()
+        ghosts = [name.replace("ghost", f"ghost{era}") for name in GHOSTS]
+        messages = [_event(ghost, "x") for ghost in ghosts] + [_command(g) for g in ghosts[::2]]
         for end in (self.central, self.ship):
-            for ghost in (name.replace("ghost", f"ghost{era}") for name in GHOSTS[:4]):
-                await self._submit(end, _command(ghost), _event(ghost, "x"), _command(ghost))
+            await self._submit(end, *messages)
 
     async def end(self) -> None:
         """Raises Finding unless every canary was handled once, in order, and nobody else's message
