@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ SOME = 60
 """Commands, one by one; calls of each query."""
 EVENTS = 5_000
 PER_PROCESS = 50
+CALM, CALM_WITHIN = 0.05, 30.0
+"""Share of a core that a node takes at most while nothing is asked of it; seconds."""
 START = 120.0
 QUESTION = {"method": "ListProcesses", "data": []}
 
@@ -45,17 +48,26 @@ async def nodes(folder: Path, _limits: Limits) -> list[Figure]:
 async def _among(here: Bench, names: Sequence[str]) -> dict[str, tuple[float, str]]:
     central = here.nodes["central"].pid
     await _ask_all(here, names)
+    await calm(central)
     times, micros = [], []
     for _ in range(ROUNDS):
         before, watch = process.use(central).cpu, Watch()
         await _ask_all(here, names)
         times.append(watch() / len(names) * 1000)
         micros.append((process.use(central).cpu - before) / len(names) * 1e6)
+    await calm(central)
     return {
         "a question to all, each node": (statistics.median(times), "ms"),
         "… central's processor": (statistics.median(micros), "µs"),
         **await _one_node(here, QUESTION),
     }
+
+
+async def calm(pid: int) -> None:
+    """Until what has begun is over: a fleet's start is not what is measured."""
+    deadline = time.monotonic() + CALM_WITHIN
+    while (await process.idle(pid, 1.0)).cpu > CALM and time.monotonic() < deadline:
+        pass
 
 
 async def _ask_all(here: Bench, names: Sequence[str]) -> None:
