@@ -28,7 +28,7 @@ from steward.frames import Frame, Receipt
 from steward.message import Kind, State
 from tests.property.model_end import ModelEnd
 from tests.property.model_methods import BAD, POISON
-from tests.property.model_town import Copy, Parts, Town
+from tests.property.model_town import Copy, Parts, Town, full_receipts, nothing
 from tests.property.model_verdict import heal, judge
 
 T = TypeVar("T")
@@ -73,15 +73,6 @@ MOST_BACKUPS = 3
 
 def pick(things: Sequence[T], which: int) -> T:
     return things[-1 - which % len(things)]
-
-
-def _nothing(_copy: Copy) -> bool:
-    return False
-
-
-def _is_full_receipt(copy: Copy) -> bool:
-    """It says more than who answers."""
-    return copy.kind is Receipt and b'"last"' in copy.letter
 
 
 class HandoffModel(RuleBasedStateMachine):
@@ -150,7 +141,7 @@ class HandoffModel(RuleBasedStateMachine):
                     retries=how.retries, ttl=how.ttl, parallel=how.parallel,
                 )  # fmt: skip
         if how.goes != "stays":
-            lost = {"no receipt": _is_full_receipt, "runs": _nothing}[how.goes]
+            lost = {"no receipt": full_receipts, "runs": nothing}[how.goes]
             self.town.run(0.3, finishing=False, lost=lost)
 
     @rule(which=WHICH, to=WHICH, how=HOW)
@@ -279,7 +270,7 @@ class HandoffModel(RuleBasedStateMachine):
         def lost(copy: Copy) -> bool:
             if what == "every second":
                 return bool(next(turn) % 2)
-            return copy.kind is (Receipt if what == "receipts" else Frame)
+            return isinstance(copy.said, Receipt if what == "receipts" else Frame)
 
         self.town.run(seconds, finishing=finishing, lost=lost)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from node.schedule import Stream, is_ordered, stream_of
+from node.schedule import Stream, stream_of
 from steward.frames import Frame, Notice, Receipt, Verdict
 from steward.inbox import Command
 from steward.ledger import Identity, Shared
@@ -88,6 +88,8 @@ class Books:
         """Commands that ran, or were about to, when power or their runner went."""
         self.lost: list[tuple[NodeName, str]] = []
         self.handled: set[MessageId] = set()
+        self.unknown: set[MessageId] = set()
+        """Those that were so at any time: a proof may have replaced it."""
         self.pruned: set[MessageId] = set()
         self.verdicts: dict[tuple[str, str, str, int], str] = {}
         """By sender's store, receiver's store, subject, seq."""
@@ -116,8 +118,8 @@ class Books:
         if self.order.get(stream_of(c), 0) > c.seq:
             self.fault("I3 started out of order", c.id)
         self.order[stream_of(c)] = c.seq
-        others = [o for o in alive if is_ordered(o) and stream_of(o) == stream_of(c)]
-        if any(not self.accepted[o.id].message.parallel for o in others):
+        others = [self.accepted[o.id] for o in alive if o.seq and stream_of(o) == stream_of(c)]
+        if not all(o.message.parallel for o in others):
             self.fault("I3 two of one stream at once", c.id)
 
     def disturb(self, ids: Iterable[MessageId]) -> None:
@@ -202,7 +204,7 @@ class Books:
                 self._agree(other, end)
 
     def _accept(self, end: ModelEnd, rows: dict[MessageId, Row]) -> None:
-        for id in self.offered.keys() & rows.keys():
+        for id in [id for id in rows if id in self.offered]:
             sender, message = self.offered.pop(id)
             self.accepted[id] = Accepted(sender, message, rows[id].expires)
 
@@ -228,6 +230,7 @@ class Books:
 
     def _unknown(self, row: Row) -> None:
         self.town.seen["unknown"] += 1
+        self.unknown.add(row.id)
         if not self.lost:
             self.fault("I6 unknown without a lost store", row)
         is_wiped = all(how == "wiped" for _, how in self.lost)
@@ -240,7 +243,8 @@ class Books:
 
     def _bound_in_order(self, rows: dict[MessageId, Row]) -> None:
         seqs: dict[tuple[str, str], int] = {}
-        for row in rows.values():  # in the order of acceptance
+        order = {id: i for i, id in enumerate(self.accepted)}
+        for row in sorted(rows.values(), key=lambda row: (order.get(row.id, -1), row.n)):
             if row.instance is not None and row.seq is not None:
                 stream = (row.subject, row.instance)
                 if seqs.get(stream, 0) >= row.seq:

@@ -48,8 +48,8 @@ class Copy:
 
     to: NodeName
     letter: bytes
-    kind: type[Letter]
-    subject: str
+    said: Letter
+    """The same, for whoever decides its fate."""
     skew: float
     """Of the clock that it tells of, when it was sent."""
     is_new: bool = True
@@ -58,8 +58,19 @@ class Copy:
 Lost = Callable[[Copy], bool]
 
 
-def _nothing_lost(_copy: Copy) -> bool:
+def nothing(_copy: Copy) -> bool:
+    """All letters arrive."""
     return False
+
+
+def full_receipts(copy: Copy) -> bool:
+    """Those that say more than who answers."""
+    return isinstance(copy.said, Receipt) and copy.said.last is not None
+
+
+def full_frames(copy: Copy) -> bool:
+    """Those that are more than a question."""
+    return isinstance(copy.said, Frame) and bool(copy.said.messages)
 
 
 class Town:
@@ -105,9 +116,7 @@ class Town:
 
     def post(self, end: ModelEnd, letter: Letter) -> None:
         self.books.posts(end, letter)
-        self.bag.append(
-            Copy(letter.to, frames.encode(letter), type(letter), letter.subject, end.skew)
-        )
+        self.bag.append(Copy(letter.to, frames.encode(letter), letter, end.skew))
         old = [copy for copy in self.bag if not copy.is_new]
         if len(self.bag) > MOST_HELD and old:
             self.bag.remove(old[0])
@@ -233,7 +242,7 @@ class Town:
         late = [lane for lane, due in end.due.items() if due <= steady]
         return [*end.woken, *(lane for lane in late if lane not in end.woken)]
 
-    def run(self, seconds: float, *, finishing: bool = True, lost: Lost = _nothing_lost) -> None:
+    def run(self, seconds: float, *, finishing: bool = True, lost: Lost = nothing) -> None:
         """For so long every end does what it wants to do, and every letter arrives but those
         that are ``lost``: they are held, and may arrive later. ``finishing``: commands end by
         themselves."""

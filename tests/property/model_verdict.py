@@ -136,6 +136,6 @@ def _journal(end: ModelEnd) -> None:
         if row.subject.rpartition(".")[2] in HIDDEN or row.id in end.journaled_before:
             continue
         ends = final[row.id]
-        is_once = len(ends) == 1 or (len(ends) == 2 and ends[0] == State.UNKNOWN)
+        is_once = len(ends) == 1 or (len(ends) == 2 and row.id in end.town.books.unknown)
         if accepted[row.id] != 1 or not is_once or ends[-1] != row.state:
             end.town.books.fault("J told wrongly", row, accepted[row.id], ends)
