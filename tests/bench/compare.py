@@ -9,6 +9,7 @@ none is compared as it is.
 from __future__ import annotations
 
 import argparse
+import math
 import subprocess
 import sys
 import tempfile
@@ -28,7 +29,7 @@ NOISE_BARE = 0.30
 
 class Change(msgspec.Struct, frozen=True):
     """One figure in both runs. ``factor``: new by old, of the ratio, or of the bare value; None
-    where there is nothing to divide."""
+    where one of them is missing, infinite where there was none of it before."""
 
     name: str
     unit: str
@@ -41,14 +42,14 @@ class Change(msgspec.Struct, frozen=True):
         return _has_ratio(self.base) and _has_ratio(self.new)
 
     def verdict(self, noise: float | None = None) -> str:
-        """``better``, ``worse``, ``same`` (within the noise), or what cannot be said."""
+        """``better``, ``worse``, ``same`` (within the noise), ``new`` or ``gone``."""
         if self.base is None:
             return "new"
-        if self.new is None:
+        if self.new is None or self.factor is None:
             return "gone"
         bound = noise if noise is not None else (NOISE if self.by_ratio else NOISE_BARE)
-        if self.factor is None or 1 / (1 + bound) <= self.factor <= 1 + bound:
-            return "same" if self.factor is not None else "?"
+        if 1 / (1 + bound) <= self.factor <= 1 + bound:
+            return "same"
         grows = _more_is_better(self.new)
         return "better" if (self.factor > 1) == grows else "worse"
 
@@ -72,13 +73,11 @@ def compare(base: Sequence[Figure], new: Sequence[Figure]) -> list[Change]:
 def _change(name: str, unit: str, base: Figure | None, new: Figure | None) -> Change:
     if base is None or new is None:
         return Change(name, unit, base, new)
-    if _has_ratio(base) and _has_ratio(new):
-        old, now = base.ratio, new.ratio
-    else:
+    old, now = base.ratio, new.ratio
+    if old is None or now is None:
         old, now = base.value, new.value
-    if old is None or now is None or old <= 0 or now < 0:
-        same = old == now and old is not None
-        return Change(name, unit, base, new, 1.0 if same else None)
+    if old == 0:
+        return Change(name, unit, base, new, 1.0 if now == 0 else math.inf)
     return Change(name, unit, base, new, now / old)
 
 
@@ -107,7 +106,7 @@ def table(changes: Sequence[Change], noise: float | None = None) -> str:
             (
                 change.name, _value(change.base), _value(change.new), change.unit,
                 _ratio(change.base), _ratio(change.new),
-                "" if change.factor is None else f"{(change.factor - 1) * 100:+.0f} %",
+                "" if change.factor is None else f"{(change.factor - 1) * 100:+,.0f} %",
                 f"{change.verdict(noise)}{bare}",
             )
         )  # fmt: skip

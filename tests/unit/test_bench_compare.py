@@ -31,7 +31,8 @@ def time(value: float, limit: float | None = 2.0) -> Figure:
         (time(6, limit=None), time(6 * (1 + NOISE_BARE) + 0.1, limit=None), "worse"),
         (time(6), time(6.5, limit=None), "same"),  # one of them has no limit: as they are
         (time(0), time(0), "same"),
-        (time(0), time(3), "?"),
+        (time(0), time(3), "worse"),  # where nothing was lost, three are
+        (time(3), time(0), "better"),
     ],
 )
 def test_a_change_is_what_exceeds_the_noise(base: Figure, new: Figure, verdict: str) -> None:
