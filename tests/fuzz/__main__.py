@@ -7,12 +7,13 @@ import argparse
 import asyncio
 import secrets
 import sys
+import tempfile
 from pathlib import Path
 
 from tests.fuzz.campaign import Failed, Tally, run
 from tests.fuzz.targets import TARGETS, shares
 
-KEPT = Path("fuzz-failures")
+KEPT = Path(tempfile.gettempdir()) / "steward-fuzz-failures"
 _LINE = "{:<8} {:>9,} inputs {:>7.1f} s {:>7,.0f}/s   memory {:>4.0f} → {:>4.0f} MiB   {}"
 
 
@@ -30,7 +31,9 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=1_000_000, help="of all targets together")
     parser.add_argument("--seed", type=int, help="default: a random one, which is printed")
     parser.add_argument("--only", help=f"some of {','.join(TARGETS)}")
-    parser.add_argument("--kept", type=Path, default=KEPT, help=f"where failures go: {KEPT}/")
+    parser.add_argument(
+        "--kept", type=Path, default=KEPT, help=f"where failures go; default: {KEPT}"
+    )
     given = parser.parse_args()
     names = given.only.split(",") if given.only else list(TARGETS)
     if unknown := set(names) - set(TARGETS):
