@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,10 +17,25 @@ _FIGURES: list[str] = []
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
-    """Not mounted yet."""
+    """Not mounted yet. Its image is a file of this machine's disk, so that a sync takes its time:
+    a cut at any moment falls into one as often as not."""
     made = Disk(tmp_path / "disk.img", tmp_path / "disk")
     yield made
     made.remove()
+
+
+@pytest.fixture
+def disk_in_memory(tmp_path: Path) -> Iterator[Disk]:
+    """For cuts at given steps, many of them: its image is in memory."""
+    memory = tmp_path / "memory"
+    memory.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "none", memory], check=True)
+    try:
+        made = Disk(memory / "disk.img", tmp_path / "disk")
+        yield made
+        made.remove()
+    finally:
+        subprocess.run(["umount", "--lazy", memory], check=True)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -15,6 +16,15 @@ WAYS = (("", False), (HARSH, False), (HARSH, True))
 """Mount options, and whether names are durable before what was written is, see ``Steps``."""
 Judge = Callable[[Path, list[Any], bool], None]
 """(folder, what the scene told, whether it came to its end)"""
+
+
+def sync(folder: Path) -> None:
+    """The file system that it lies on, and no other."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        assert ctypes.CDLL(None).syncfs(fd) == 0
+    finally:
+        os.close(fd)
 
 
 def at_every_step(
@@ -31,7 +41,7 @@ def at_every_step(
             folder = disk.folder / f"{options}-{names_first}-{step}"
             folder.mkdir()
             prepare(folder)
-            os.sync()
+            sync(disk.folder)
             child = Child(scene, disk.folder, folder, step, names_first, *args)
             status = child.ends()
             disk.cuts += status != 0

@@ -16,7 +16,8 @@ from node.world import START_WITHIN, NodeProcess
 from tests.fault.fleet import Fleet
 from tests.power.disk import Disk
 
-_BOOT = 'mount --bind "$0" /proc/sys/kernel/random/boot_id && "$@"; exit $?'
+_BOOT = 'mount --bind "$0" /proc/sys/kernel/random/boot_id && "$@"; exec sleep 600'
+"""Its init stays when the daemon is killed."""
 
 
 class Machine(NodeProcess):
@@ -26,11 +27,14 @@ class Machine(NodeProcess):
     def __init__(self, name: str, disk: Disk, scrap: Path, flags: Sequence[str]) -> None:
         super().__init__(name, disk.folder / name, flags)
         self.disk = disk
+        self.boots_anew = True
+        """False: nobody can see that the machine was down."""
         self._log = scrap / f"{name}.log"
         self._boot = scrap / f"{name}.boot"
 
     async def start(self, within: float = START_WITHIN) -> None:
-        self._boot.write_text(f"{uuid.uuid4()}\n")
+        if self.boots_anew or not self._boot.exists():
+            self._boot.write_text(f"{uuid.uuid4()}\n")
         self.folder.mkdir(exist_ok=True)
         if not (self.folder / "log").is_symlink():
             (self.folder / "log").symlink_to(self._log)
@@ -53,6 +57,15 @@ class Machine(NodeProcess):
         async with asyncio.timeout(15):
             await self._process.wait()
         self._process = None
+
+    def signal_daemon(self, number: int) -> None:
+        os.kill(self._pids()[0], number)
+
+    def sockets_of(self, program: str) -> int:
+        """How many its process of that name has open."""
+        [pid] = [p for p in self._pids() if program in Path(f"/proc/{p}/cmdline").read_text()]
+        fds = Path(f"/proc/{pid}/fd").iterdir()
+        return sum(os.readlink(fd).startswith("socket:") for fd in fds)
 
     async def stop(self) -> None:
         """The test is over."""

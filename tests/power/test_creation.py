@@ -31,7 +31,7 @@ async def found_in(folder: Path) -> tuple[str, list[str]]:
 
 @pytest.mark.timeout(120)
 def test_a_store_that_was_open_once_keeps_its_id_and_what_it_accepted(
-    disk: Disk, figure: Callable[[str], None]
+    disk_in_memory: Disk, figure: Callable[[str], None]
 ) -> None:
     def judge(folder: Path, told: list[Any], done: bool) -> None:
         id, messages = asyncio.run(found_in(folder / "state"))
@@ -39,13 +39,13 @@ def test_a_store_that_was_open_once_keeps_its_id_and_what_it_accepted(
         assert set(told[1:]) <= set(messages)
         assert done == ("one" in told)
 
-    at_every_step(disk, scenes.create, judge)
-    figure(f"{disk.cuts} cuts, 0 lost")
+    at_every_step(disk_in_memory, scenes.create, judge)
+    figure(f"{disk_in_memory.cuts} cuts, 0 lost")
 
 
 @pytest.mark.timeout(120)
 def test_an_upgrade_leaves_the_old_or_the_new_format_and_loses_nothing(
-    disk: Disk, figure: Callable[[str], None], tmp_path: Path
+    disk_in_memory: Disk, figure: Callable[[str], None], tmp_path: Path
 ) -> None:
     test_upgrade.old_file(tmp_path / "old.db")
     columns = test_upgrade.old_columns(tmp_path / "old.db")
@@ -69,6 +69,6 @@ def test_an_upgrade_leaves_the_old_or_the_new_format_and_loses_nothing(
         assert id == "the-store"
         assert set(told[1:]) <= set(messages)
 
-    at_every_step(disk, scenes.create, judge, prepare=prepare)
+    at_every_step(disk_in_memory, scenes.create, judge, prepare=prepare)
     assert set(versions) == {1, store_file.VERSION}
-    figure(f"{disk.cuts} cuts, {versions.count(1)} of them left the old format, 0 lost")
+    figure(f"{disk_in_memory.cuts} cuts, {versions.count(1)} of them left the old format, 0 lost")

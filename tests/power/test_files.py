@@ -43,26 +43,30 @@ def appended(folder: Path) -> list[bytes]:
 
 
 @pytest.mark.timeout(120)
-def test_a_committed_line_is_in_its_file_once(disk: Disk, figure: Callable[[str], None]) -> None:
+def test_a_committed_line_is_in_its_file_once(
+    disk_in_memory: Disk, figure: Callable[[str], None]
+) -> None:
     def judge(folder: Path, told: list[Any], done: bool) -> None:
         found = appended(folder)
         assert found == [scenes.line(n) for n in range(len(found))]
         assert len(told) <= len(found) <= len(told) + 1
 
-    at_every_step(disk, scenes.append, judge, True)
-    figure(f"{disk.cuts} cuts, 0 lost")
+    at_every_step(disk_in_memory, scenes.append, judge, True)
+    figure(f"{disk_in_memory.cuts} cuts, 0 lost")
 
 
 @pytest.mark.timeout(120)
-def test_the_control_without_fsync_loses_lines(disk: Disk, figure: Callable[[str], None]) -> None:
+def test_the_control_without_fsync_loses_lines(
+    disk_in_memory: Disk, figure: Callable[[str], None]
+) -> None:
     lost: list[int] = []
 
     def judge(folder: Path, told: list[Any], done: bool) -> None:
         found = appended(folder)
         lost.append(len({scenes.line(n) for n in told}.difference(found)))
 
-    at_every_step(disk, scenes.append, judge, False, ways=WAYS[:1])
-    figure(f"{disk.cuts} cuts, {sum(lost)} lines lost")
+    at_every_step(disk_in_memory, scenes.append, judge, False, ways=WAYS[:1])
+    figure(f"{disk_in_memory.cuts} cuts, {sum(lost)} lines lost")
     assert sum(lost) > 0
 
 
@@ -86,7 +90,7 @@ def write_inmsg(folder: Path) -> None:
 
 @pytest.mark.timeout(120)
 def test_every_message_of_inmsg_txt_is_taken_once(
-    disk: Disk, figure: Callable[[str], None]
+    disk_in_memory: Disk, figure: Callable[[str], None]
 ) -> None:
     def judge(folder: Path, told: list[Any], done: bool) -> None:
         asyncio.run(scenes.taken_in(folder))
@@ -108,13 +112,13 @@ def test_every_message_of_inmsg_txt_is_taken_once(
         assert Counter("bad" in text for text in rejects) == {True: 1, False: 1}, rejects
         assert (folder / claimed_file.NAME).read_bytes() == b""
 
-    at_every_step(disk, scenes.take_in, judge, prepare=write_inmsg)
-    figure(f"{disk.cuts} cuts, 0 lost, 0 twice")
+    at_every_step(disk_in_memory, scenes.take_in, judge, prepare=write_inmsg)
+    figure(f"{disk_in_memory.cuts} cuts, 0 lost, 0 twice")
 
 
 @pytest.mark.timeout(120)
 def test_a_synced_exit_record_is_there_with_its_output(
-    disk: Disk, figure: Callable[[str], None]
+    disk_in_memory: Disk, figure: Callable[[str], None]
 ) -> None:
     def judge(folder: Path, told: list[Any], done: bool) -> None:
         record = output.read_exit(folder / "key")
@@ -125,5 +129,5 @@ def test_a_synced_exit_record_is_there_with_its_output(
             assert (folder / "key" / "stdout").read_bytes() == b"stdout"
             assert (folder / "key" / "stderr").read_bytes() == b"stderr"
 
-    at_every_step(disk, scenes.leave_exit, judge)
-    figure(f"{disk.cuts} cuts, 0 lost")
+    at_every_step(disk_in_memory, scenes.leave_exit, judge)
+    figure(f"{disk_in_memory.cuts} cuts, 0 lost")

@@ -68,14 +68,36 @@ class Load:
         )
 
     def lines(self) -> list[Line]:
+        if not self.world.ledger.exists():
+            return []
         texts = [text.split() for text in self.world.ledger.read_text().splitlines()]
         return [Line(id, what, float(wall)) for id, what, wall in texts]
+
+    def runs(self) -> Counter[str]:
+        return Counter(line.id for line in self.lines() if line.what == "start")
 
 
 def store_id(ship: Machine) -> str:
     with closing(sqlite3.connect(f"file:{ship.folder}/steward.db?mode=ro", uri=True)) as con:
         (found,) = con.execute("SELECT store_id FROM meta").fetchone()
         return str(found)
+
+
+async def cut_again_and_again(
+    load: Load, ship: Machine, chance: random.Random, until: Callable[[list[float]], bool]
+) -> list[float]:
+    """While the ship is kept busy; the times of the cuts."""
+    cuts: list[float] = []
+    async with asyncio.TaskGroup() as group:
+        giving = group.create_task(load.give())
+        while not until(cuts):
+            await asyncio.sleep(chance.uniform(0.0, 1.5))
+            cuts.append(time.time())
+            await ship.power_off()
+            ship.disk.restore(HARSH if len(cuts) % 2 else "")
+            await ship.start()
+        giving.cancel()
+    return cuts
 
 
 @pytest.mark.timeout(240)
@@ -85,16 +107,8 @@ async def test_no_command_runs_twice_and_no_receipt_is_forgotten(
     async with power_fleet(tmp_path, disk) as world:
         await world.start("central")
         ship = await world.machine("ship1")
-        load, cuts, id = Load(world), list[float](), store_id(ship)
-        async with asyncio.TaskGroup() as group:
-            giving = group.create_task(load.give())
-            for cut in range(CUTS):
-                await asyncio.sleep(chance.uniform(0.0, 1.5))
-                cuts.append(time.time())
-                await ship.power_off()
-                disk.restore(HARSH if cut % 2 else "")
-                await ship.start()
-            giving.cancel()
+        load, id = Load(world), store_id(ship)
+        cuts = await cut_again_and_again(load, ship, chance, lambda cuts: len(cuts) == CUTS)
         ended = {m["id"]: m for m in await world.ends(list(load.given), 60)}
         assert store_id(ship) == id
         judge(load, ended)
@@ -104,8 +118,28 @@ async def test_no_command_runs_twice_and_no_receipt_is_forgotten(
         figure(told(load, ended, cuts))
 
 
+@pytest.mark.timeout(120)
+async def test_the_control_on_a_machine_whose_boot_has_no_id_of_its_own_runs_commands_twice(
+    disk: Disk, chance: random.Random, figure: Callable[[str], None], tmp_path: Path
+) -> None:
+    async with power_fleet(tmp_path, disk) as world:
+        await world.start("central")
+        ship = await world.machine("ship1")
+        ship.boots_anew = False
+        load = Load(world)
+
+        def twice() -> int:
+            return sum(count > 1 for count in load.runs().values())
+
+        cuts = await cut_again_and_again(
+            load, ship, chance, lambda cuts: twice() > 0 or len(cuts) == 3 * CUTS
+        )
+        figure(f"{len(cuts)} cuts, {twice()} commands ran twice")
+        assert twice() > 0
+
+
 def judge(load: Load, ended: dict[str, dict[str, Any]]) -> None:
-    runs = Counter(line.id for line in load.lines() if line.what == "start")
+    runs = load.runs()
     assert set(runs.values()) == {1}, "a command ran twice"
     for id, kind in load.given.items():
         message = ended[id]
