@@ -28,7 +28,7 @@ from steward.frames import Frame, Receipt
 from steward.message import Kind, State
 from tests.property.model_end import ModelEnd
 from tests.property.model_methods import BAD, POISON
-from tests.property.model_town import Copy, Parts, Town, full_receipts, nothing
+from tests.property.model_town import Copy, Lost, Parts, Town, full_receipts, nothing
 from tests.property.model_verdict import heal, judge
 
 T = TypeVar("T")
@@ -118,6 +118,15 @@ class HandoffModel(RuleBasedStateMachine):
     def ends_up(self) -> list[ModelEnd]:
         return [end for end in self.town.ends.values() if end.is_up][::-1]
 
+    def give_work(self, end: ModelEnd, amid: bool, lost: Lost) -> None:
+        """What follows meets it amid this."""
+        others = [other for other in self.ends_up() if other is not end]
+        for kind in (Kind.EVENT_ACK, Kind.COMMAND_ACK) if amid else ():
+            if others and others[0].is_up:
+                self.town.submit(others[0], end, kind)
+        if amid:
+            self.town.run(0.3, finishing=False, lost=lost)
+
     def start_again(self, end: ModelEnd, again: bool) -> None:
         if again:
             self.town.start(end)
@@ -155,8 +164,9 @@ class HandoffModel(RuleBasedStateMachine):
     @precondition(lambda self: self.town.books.accepted)
     @rule(id=WHICH, again=st.sampled_from([False, False, True]))
     def cancel(self, id: int, again: bool) -> None:
-        """Or retry it."""
-        known = pick(list(self.town.books.accepted.values()), id)
+        """One that is open, if there is one; or retry it."""
+        accepted = self.town.books.accepted
+        known = accepted[pick(self.town.books.open_ids() or list(accepted), id)]
         end = self.town.ends[known.sender]
         if end.is_up:
             (self.town.retry if again else self.town.cancel)(end, known.message.id)
@@ -277,11 +287,17 @@ class HandoffModel(RuleBasedStateMachine):
     # ---------------------------------------------------------------- faults
 
     @precondition(may_break)
-    @rule(which=WHICH, where=st.sampled_from(["now", "before", "after"]), again=SOON)
-    def kill(self, which: int, where: str, again: bool) -> None:
+    @rule(
+        which=WHICH,
+        where=st.sampled_from(["now", "before", "after"]),
+        again=SOON,
+        amid=st.booleans(),
+    )
+    def kill(self, which: int, where: str, again: bool, amid: bool) -> None:
         """At once, or before or after its next commit."""
         self.faults -= 1
         end = self.end(which)
+        self.give_work(end, amid, nothing)
         if where == "now":
             self.town.crash(end)
             self.start_again(end, again)
@@ -294,9 +310,14 @@ class HandoffModel(RuleBasedStateMachine):
         self.town.start(pick([e for e in self.town.ends.values() if not e.is_up], which))
 
     @precondition(may_break)
-    @rule(which=WHICH, claims_too=st.booleans(), machine=st.booleans(), again=SOON)
-    def cut_power(self, which: int, claims_too: bool, machine: bool, again: bool) -> None:
+    @rule(
+        which=WHICH, claims_too=st.booleans(), machine=st.booleans(), again=SOON, amid=st.booleans()
+    )
+    def cut_power(
+        self, which: int, claims_too: bool, machine: bool, again: bool, amid: bool
+    ) -> None:
         """Or kill the runner alone."""
+        self.give_work(self.end(which), amid, nothing)
         self.faults -= 1
         if machine:
             self.town.cut_power(self.end(which), claims_too=claims_too)
@@ -311,11 +332,12 @@ class HandoffModel(RuleBasedStateMachine):
         self.town.set_clock(self.end(which), skew)
 
     @precondition(lambda self: self.losses != "none" and self.may_break())
-    @rule(which=WHICH, copy=WHICH, again=SOON)
-    def lose_the_disk(self, which: int, copy: int, again: bool) -> None:
-        """An empty one is put in, or an older copy, if there is one."""
+    @rule(which=WHICH, copy=WHICH, again=SOON, amid=st.booleans())
+    def lose_the_disk(self, which: int, copy: int, again: bool, amid: bool) -> None:
+        """An empty one is put in, or an older copy, if there is one; perhaps amid new work."""
         self.faults -= 2
         end = self.end(which)
+        self.give_work(end, amid, full_receipts)
         if end.backups and copy % 4:
             number = len(end.backups) - 1 - copy % len(end.backups)
             self.town.restore(end, number, said=self.losses == "restored")

@@ -333,6 +333,12 @@ class Books:
             self.town.seen["voided while it waited"] += 1
         self.verdicts[at] = verdict
 
+    def open_ids(self) -> list[MessageId]:
+        """Accepted messages that have no proved end."""
+        ends = self.town.ends.values()
+        rows = [row for end in ends for row in self._rows[end.name, end.disks].values()]
+        return [row.id for row in rows if not row.confirmed and row.id in self.accepted]
+
     def is_open(self, end: ModelEnd) -> bool:
         """Whether something has no proved end, or no receipt yet."""
         return any(not row.confirmed or row.is_under_way for row in rows_of(end).values())

@@ -314,7 +314,10 @@ class ModelEnd:
             if work.receipt is not None:
                 self.post(work.receipt)
             self.wake(work.wake)
-            if isinstance(letter, Frame | Notice):
+            to = parse(Subject(letter.subject))
+            if not isinstance(letter, Receipt) and (
+                Kind(to.kind).is_command or to.method == "Cancel"
+            ):
                 self.executor.is_woken = True
 
     def _work(self, t: Tables, letter: Frame | Receipt | Notice) -> Work:
