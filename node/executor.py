@@ -178,20 +178,25 @@ class Executor:
         key, body = key_of(command), answers.body_of(command)
         assert method.program is not None
         argv, more = method.program(body), answers.environment(self._node, command)
-        while True:
-            try:
-                started = await self._runs.start(key, argv, more, body.method_timeout or None)
-            except RunnerError as error:
-                self._around.report("runner", str(error), error.hint, message_id=command.id)
-                await asyncio.sleep(PAUSE)
-            except NotPossible:
-                outcome = recovery.never_started(command, State.CANCELLED)
-                return self._end(Ended(command, outcome))
-            else:
-                break
+        try:
+            started = await self._runs.start(key, argv, more, body.method_timeout or None)
+        except RunnerError as error:
+            self._around.report("runner", str(error), error.hint, message_id=command.id)
+            await asyncio.sleep(PAUSE)
+            return await self._judge_again(command)
+        except NotPossible:
+            outcome = recovery.never_started(command, State.CANCELLED)
+            return self._end(Ended(command, outcome))
         await asyncio.sleep(NOTICE_AFTER)
         if key in self._running:
             await self._around.tell_running(command, started)
+
+    async def _judge_again(self, command: Command) -> None:
+        """For want of a runner it has not started; by now its time may have passed, or somebody
+        has cancelled it: it is looked at as what a daemon finds that comes back."""
+        rows = await self._store.read(lambda t: t.inbox.started_rows())
+        self._unresolved += (row for row in rows if row.n == command.n)
+        self._wake.set()
 
     async def _answer(self, command: Command, method: Method) -> None:
         outcome = await answers.answer(method, self._site, command, lambda: self._around.now().wall)
