@@ -67,8 +67,13 @@ class Terminal:
         await asyncio.sleep(0.05)
 
     async def sees(self, *texts: str, within: float = DEADLINE) -> None:
-        """Wait until all of ``texts`` are on the screen."""
-        await self.until(lambda: all(text in self.text for text in texts), repr(texts), within)
+        """Wait until all of ``texts`` are on the screen, whichever way lines are broken."""
+
+        def all_there() -> bool:
+            words = " ".join(self.text.split())
+            return all(text in self.text or text in words for text in texts)
+
+        await self.until(all_there, repr(texts), within)
 
     async def until(self, reached: Callable[[], bool], what: str, within: float = DEADLINE) -> None:
         end = time.monotonic() + within

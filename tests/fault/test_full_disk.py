@@ -53,7 +53,7 @@ async def test_a_store_at_its_bound_refuses_and_loses_nothing(
 async def test_too_little_free_disk_refuses_until_there_is_more(
     world: Fleet, tmp_path: Path
 ) -> None:
-    plenty = 1 << 60
+    plenty = 1 << 50
     toml = config(tmp_path, f"[limits]\nfree-bytes = {plenty}\n")
     central = await world.start("central", "--config", str(toml))
     with pytest.raises(StoreFull, match="free"):
