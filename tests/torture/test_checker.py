@@ -218,6 +218,11 @@ def test_a_wait_under_faults_is_not_held_against_others(history: History) -> Non
     assert not judge(history.write()).findings
 
 
+def test_a_limit_may_be_over_before_the_first_line(history: History) -> None:
+    history.unstarted("long")
+    explains(history, v.LOST, "long")
+
+
 def test_a_cancelled_command_may_have_run(history: History) -> None:
     history.change("long", state="cancelled")
     history.cancel("long", 8.5)

@@ -79,7 +79,9 @@ def _starts(lab: Lab, offer: Offer, row: Row) -> Iterator[Finding]:
     said = (row.outcome or {}).get("started")
     if row.state in RAN and not starts:
         text = f"said to have {row.state}, but no ledger has its start"
-        yield Finding(LOST, "I4", offer.id, text)
+        hasty = row.state == "timed_out" and said is not None
+        excuse = f"limit of {offer.method_timeout} s, over before its first line" if hasty else ""
+        yield Finding(LOST, "I4", offer.id, text, excuse)
     never = row.state in NEVER or (row.state == "cancelled" and said is None)
     if starts and (never or (row.state == "undelivered" and row.kind == "CommandNACK")):
         text = f"said to be {row.state} ({row.reason}), but it was started"
