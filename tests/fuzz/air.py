@@ -72,6 +72,16 @@ class Air:
                 if verdict.state == "refused" and not verdict.reason:
                     raise Finding(f"{frm} refuses {seq} without a reason")
 
+    async def greet(self, name: str) -> bool:
+        """Answer that node's questions as honest strangers do; whether it has sent more since."""
+        for asked in self.asked.pop((name, False), ()):
+            answer = Receipt(
+                frm=asked.to, store=f"{asked.to}-store", start="start-1", tx=asked.tx, to=asked.frm,
+                to_store=asked.store, subject=asked.subject, clock=asked.clock,
+            )  # fmt: skip
+            await self.carry(asked.to, f"_INBOX.{name}.mine", frames.encode(answer), "")
+        return (name, True) in self.asked
+
     async def publish(self, store: str, era: str, to: str, payload: bytes, reply: str) -> bytes:
         """What a stranger says; returned as it went out."""
         name, n = to.removeprefix("_INBOX.").partition(".")[0], len(payload)

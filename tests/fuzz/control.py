@@ -28,8 +28,9 @@ _MESSAGE: Final = {
 _REQUESTS: Final[Sequence[tuple[str, Mapping[str, Any]]]] = (
     ("status", {}), ("health", {}), ("processes", {}),
     ("submit", {"messages": [_MESSAGE]}),
-    ("submit",
-    {"messages": [{**_MESSAGE, "id": None}, {**_MESSAGE, "toNode": "ghost2"}], "job": "j-1"}),
+    ("submit", {
+        "messages": [{**_MESSAGE, "id": None}, {**_MESSAGE, "toNode": "ghost2"}], "job": "j-1",
+    }),
     ("submit", {"messages": [{
         "toNode": "ghost3", "data": ["sh", "-c", "x"], "commandOrEvent": "CommandACK",
         "method": "ShellCommand",
@@ -45,17 +46,18 @@ _REQUESTS: Final[Sequence[tuple[str, Mapping[str, Any]]]] = (
     ("message", {"id": "given-1"}),
     ("wait", {"ids": ["given-1"], "timeout": 0.001}),
     ("cancel", {"ids": ["given-1", _ID]}), ("retry", {"ids": ["given-1"]}),
-    ("replay",
-    {"lines": [{"event": "accepted", "time": "2026-01-01T00:00:00Z", "fromNode": "x",
-    **_MESSAGE}]}),
+    ("replay", {"lines": [{
+        "event": "accepted", "time": "2026-01-01T00:00:00Z", "fromNode": "x", **_MESSAGE,
+    }]}),
     ("resolve", {"targets": ["ghost*", "env=prod", "@all", "ghost1"]}),
     ("nodes", {"names": ["ghost1"], "after": "a", "limit": 5}), ("nodes", {}),
     ("node", {"name": "central"}),
     ("hold", {"nodes": ["ghost1"]}), ("release", {"nodes": ["ghost1"]}),
     ("clear", {"nodes": ["ghost2"]}),
     ("forget", {"nodes": ["ghost2"]}), ("release", {"all": True}),
-    ("errors",
-    {"node": "central", "level": ["error"], "text": "x", "limit": 5, "cursor": "9", "after": 3}),
+    ("errors", {
+        "node": "central", "level": ["error"], "text": "x", "limit": 5, "cursor": "9", "after": 3,
+    }),
     ("startProcess", {"name": "settler"}),
     ("explain", {"from": "ship1", "method": "ShellCommand", "args": ["ls"]}),
     ("jobs", {"limit": 5, "cursor": "3", "text": "x"}), ("job", {"job": "j-1"}),

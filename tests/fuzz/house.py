@@ -32,8 +32,10 @@ PERMITS = (
     Permit(frm=("central", "ship1"), methods=("*",)),
     Permit(
         frm=("*",),
-        methods=("TextLogging", "SayHello", "ErrorLog", "Ping", "ListProcesses", "ReadRun",
-        "WatchOutput"),
+        methods=(
+            "TextLogging", "SayHello", "ErrorLog", "Ping", "ListProcesses", "ReadRun",
+            "WatchOutput",
+        ),
     ),
 )  # fmt: skip
 """Whatever is left of a command after mutation: no stranger's is run on this machine."""

@@ -44,8 +44,8 @@ def bodies() -> dict[str, list[bytes]]:
     about, id = MessageId(ABOUT), MessageId("0199a3c4-0000-7000-8000-000000000001")
     ran = {
         "exitCode": 0, "signal": None, "stdout": "hello\n", "stdoutB64": "aGVsbG8=",
-        "stdoutSize": 6,
-        "stdoutSha256": "0" * 64, "stderrTail": "x", "stderrCut": 3, "cpuSeconds": 0.1,
+        "stdoutSize": 6, "stdoutSha256": "0" * 64, "stderrTail": "x", "stderrCut": 3,
+        "cpuSeconds": 0.1,
     }  # fmt: skip
     hello = Hello(
         start="start-1", boot_id="b", machine_id="m", version="1", interval=15.0, uptime=1.0,
@@ -55,8 +55,7 @@ def bodies() -> dict[str, list[bytes]]:
         "ShellCommand": [("true",), ("sh", "-c", "exit 3")],
         "TextLogging": [("a line\n", "another\n")],
         "Result": [
-            tell(Outcome(about=about, state=State.SUCCEEDED, started=_WALL, ended=_WALL,
-            result=ran)),
+            tell(Outcome(about=about, state=State.SUCCEEDED, started=_WALL, result=ran)),
             tell(Outcome(about=id, state=State.CANCELLED, reason="cancelled while it waited")),
         ],
         "Running": [tell(Started(about=about, started=_WALL))],
@@ -124,9 +123,11 @@ def _receipts(to: str) -> list[tuple[str, Letter | Output]]:
         (at, msgspec.structs.replace(full, conflict=True)),
         (at, msgspec.structs.replace(full, retired="old", store="another")),
         (at, Output(frm=WHO, id=MessageId(ABOUT), stream="stdout", offset=3, data=b"\xff\n")),
-        (f"_INBOX.{to}.output.token",
-        Output(frm=WHO, id=MessageId(ABOUT), stream="stderr", offset=0, data=b"x")),
-    ]  # fmt: skip
+        (
+            f"_INBOX.{to}.output.token",
+            Output(frm=WHO, id=MessageId(ABOUT), stream="stderr", offset=0, data=b"x"),
+        ),
+    ]
 
 
 class Wire:
@@ -218,8 +219,7 @@ def _answered(payload: bytes, asked: Frame) -> bytes:
     id = asked.messages[-1].id if asked.messages else "none"
     for stand_in, real in (
         (TX, asked.tx), (ABOUT, id), (ASKED, asked.subject), (WHO, asked.to),
-        (str(LAST), str(last)),
-        (str(BASE), str(asked.base)),
+        (str(LAST), str(last)), (str(BASE), str(asked.base)),
     ):  # fmt: skip
         payload = payload.replace(stand_in.encode(), real.encode())
     return payload

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from tests.fuzz.air import Air, is_unreadable
-from tests.fuzz.house import House, house, on_air
+from tests.fuzz.house import PATIENCE, House, house, on_air
 from tests.fuzz.inputs import Finding, Input
 from tests.fuzz.letters import GHOSTS, Wire
 from tests.fuzz.watch import Watch, watching
@@ -89,10 +89,8 @@ class _Town:
             down += await self._submit(self.central, _command("ship1"))
         before, expected = sum(self._refused.values()), 0
         for n, one in enumerate(batch):
-            if n % 125 == 0:
+            if n % 100 == 0:
                 await self._flirt(era)
-            if n % 20 == 0:
-                await asyncio.sleep(0.002)  # what follows is about what was answered
             to = self.ship if ".ship1." in f".{one.where}." else self.central
             said = await self._air.publish(to.store_id, era, one.where, one.payload, one.reply)
             expected += is_unreadable(one.where, said)
@@ -112,11 +110,14 @@ class _Town:
         return [m["id"] for m in told["accepted"]]
 
     async def _flirt(self, era: str) -> None:
-        """Both nodes have something for strangers: what receipts and results will be about."""
+        """Both nodes send something to strangers: what receipts and results will be about."""
         ghosts = [name.replace("ghost", f"ghost{era}") for name in GHOSTS]
         messages = [_event(ghost, "x") for ghost in ghosts] + [_command(g) for g in ghosts[::2]]
         for end in (self.central, self.ship):
             await self._submit(end, *messages)
+            async with asyncio.timeout(PATIENCE):
+                while not await self._air.greet(end.daemon.settings.node):
+                    await asyncio.sleep(0.002)
 
     async def end(self) -> None:
         """Raises Finding unless every canary was handled once, in order, and nobody else's message
