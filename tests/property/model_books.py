@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,69 +18,24 @@ from steward.ledger import Identity, Shared
 from steward.message import Message, MessageId, State
 from steward.subjects import NodeName
 from steward.tables import Tables
+from tests.property.model_clocks import Clocks
+from tests.property.model_rows import Accepted, Row, rows_of
 
 if TYPE_CHECKING:
-    from tests.property.model_end import ModelEnd
+    from tests.property.model_daemon import ModelDaemon
     from tests.property.model_town import Town
 
-ROWS = """
-    SELECT m.id, m.n, subject, node, kind, state, confirmed, s.instance, seq, base, maybe,
-        reason, expires
-    FROM message m JOIN lane ON lane.key = m.lane LEFT JOIN out_stream s ON s.key = m.stream
-    ORDER BY m.n"""
 _ids = msgspec.msgpack.Decoder(dict[int, MessageId])
 _verdicts = msgspec.msgpack.Decoder(dict[int, Verdict])
 ACCEPTED = "accepted"
 
 
-class Broken(AssertionError):
-    """An invariant does not hold."""
-
-
-class Row(NamedTuple):
-    """A message as its sender's file has it. ``instance``: the store it is bound to."""
-
-    id: MessageId
-    n: int
-    subject: str
-    node: NodeName
-    kind: str
-    state: State
-    confirmed: bool
-    instance: str | None
-    seq: int | None
-    base: int | None
-    maybe: bool
-    reason: str
-    expires: float | None
-
-    @property
-    def is_under_way(self) -> bool:
-        """Bound and unreceipted. One of a forgotten stream is neither."""
-        return self.seq is not None and self.base is not None and self.seq > self.base
-
-
-class Accepted(NamedTuple):
-    """What the operator was promised. ``expires`` by the sender's clock."""
-
-    sender: NodeName
-    message: Message
-    expires: float | None
-
-
-def rows_of(end: ModelEnd) -> dict[MessageId, Row]:
-    return {row[0]: Row(*row)._replace(state=State(row[5])) for row in end.reader.execute(ROWS)}
-
-
-class Books:
+class Books(Clocks):
     """Sees everything, tells nobody."""
 
     def __init__(self, town: Town) -> None:
-        self.town = town
-        self.forgiving = False
-        """A copy was put back and nobody said so: some promises are off."""
+        super().__init__(town)
         self.offered: dict[MessageId, tuple[NodeName, Message]] = {}
-        self.accepted: dict[MessageId, Accepted] = {}
         self.starts_of: Counter[MessageId] = Counter()
         self.nonces: dict[MessageId, str] = {}
         self.order: dict[Stream, int] = {}
@@ -95,17 +50,10 @@ class Books:
         """By sender's store, receiver's store, subject, seq."""
         self._rows: dict[tuple[NodeName, int], dict[MessageId, Row]] = defaultdict(dict)
         self._works: dict[tuple[NodeName, int], int] = {}
-        self._stepped: set[NodeName] = set()
-        self._heard: dict[tuple[NodeName, NodeName], float] = {}
-
-    def fault(self, what: str, *facts: object) -> None:
-        """Raises Broken, unless an unnoticed restore excuses it."""
-        if not (self.forgiving and what[:2] in ("I2", "I3", "I4", "I5", "I6", "I7", "A ")):
-            raise Broken(" ".join(map(str, (what, *facts))))
 
     # ---------------------------------------------------------------- commands
 
-    def starts(self, end: ModelEnd, c: Command, nonce: str, alive: Iterable[Command]) -> None:
+    def starts(self, end: ModelDaemon, c: Command, nonce: str, alive: Iterable[Command]) -> None:
         self.starts_of[c.id] += 1
         self.nonces[c.id] = nonce
         self.town.seen["starts"] += 1
@@ -125,47 +73,15 @@ class Books:
     def disturb(self, ids: Iterable[MessageId]) -> None:
         self.disturbed.update(ids)
 
-    # ---------------------------------------------------------------- clocks
+    def works_of(self, name: NodeName, disks: int) -> int:
+        return self._works.get((name, disks), 0)
 
-    def heard(self, end: ModelEnd, letter: Frame | Receipt | Notice) -> None:
-        """News of the sender's clock: what is known of it since either was set anew."""
-        if isinstance(letter, Frame | Notice):
-            other = self.town.ends[letter.frm]
-            if self.town.skew_of(letter) == other.skew:  # else under way since before the step
-                key = (end.name, letter.frm)
-                ahead = letter.clock - self.town.t
-                self._heard[key] = max(self._heard.get(key, float("-inf")), ahead)
-
-    def steps(self, end: ModelEnd) -> None:
-        self._stepped.add(end.name)
-        self.forgets(end)
-
-    def works_of(self, end: ModelEnd) -> int:
-        return self._works.get((end.name, end.disks), 0)
-
-    def puts_back(self, end: ModelEnd, works: int) -> None:
-        self._works[end.name, end.disks] = works
-
-    def forgets(self, end: ModelEnd) -> None:
-        """What it knew of others' clocks was in its memory, what they knew of its own is past."""
-        for key in [k for k in self._heard if end.name in k]:
-            del self._heard[key]
-
-    def in_time(self, end: ModelEnd, frm: NodeName, id: MessageId) -> None:
-        """I7, by the sender's clock as the receiver last knew it, asked at the decision. Nothing
-        is promised of a NACK kind."""
-        known = self.accepted.get(id)
-        if known is None or known.expires is None or not known.message.kind.is_acked:
-            return
-        ahead = self.town.ends[frm].skew
-        if self._stepped & {end.name, frm}:
-            ahead = self._heard.get((end.name, frm), float("-inf"))
-        if self.town.t + ahead > known.expires:
-            self.fault("I7 after it had expired", id)
+    def puts_back(self, name: NodeName, disks: int, works: int) -> None:
+        self._works[name, disks] = works
 
     # ---------------------------------------------------------------- letters
 
-    def posts(self, end: ModelEnd, letter: Frame | Receipt | Notice) -> None:
+    def posts(self, end: ModelDaemon, letter: Frame | Receipt | Notice) -> None:
         """Nothing is said that isn't committed."""
         if isinstance(letter, Receipt) and letter.last is not None:
             committed = end.reader.execute(
@@ -190,7 +106,7 @@ class Books:
 
     # ---------------------------------------------------------------- commits
 
-    def committed(self, end: ModelEnd) -> None:
+    def committed(self, end: ModelDaemon) -> None:
         before = self._rows[end.name, end.disks]
         now = self._rows[end.name, end.disks] = rows_of(end)
         self._accept(end, now)
@@ -203,13 +119,13 @@ class Books:
                 self._agree(end, other)
                 self._agree(other, end)
 
-    def _accept(self, end: ModelEnd, rows: dict[MessageId, Row]) -> None:
+    def _accept(self, end: ModelDaemon, rows: dict[MessageId, Row]) -> None:
         for id in [id for id in rows if id in self.offered]:
             sender, message = self.offered.pop(id)
             self.accepted[id] = Accepted(sender, message, rows[id].expires)
 
     def _compare(
-        self, end: ModelEnd, before: dict[MessageId, Row], now: dict[MessageId, Row]
+        self, end: ModelDaemon, before: dict[MessageId, Row], now: dict[MessageId, Row]
     ) -> None:
         for id, old in before.items():
             new = now.get(id)
@@ -251,7 +167,7 @@ class Books:
                     self.fault("I3 bound out of order", row)
                 seqs[stream] = row.seq
 
-    def _caches(self, end: ModelEnd) -> None:
+    def _caches(self, end: ModelDaemon) -> None:
         """What the writer remembers is what the file says."""
         view = Tables(Shared(end.reader, Identity(end.name, end.store, end.start))).outbox
         for key, known in end.tables.outbox._flying.items():
@@ -271,7 +187,7 @@ class Books:
         if store != end.store:
             self.fault("C the store id", store, end.store)
 
-    def _work(self, end: ModelEnd) -> None:
+    def _work(self, end: ModelDaemon) -> None:
         """I2 and I3 for events: what they did is in the same file."""
         key = (end.name, end.disks)
         done = end.reader.execute(
@@ -295,7 +211,7 @@ class Books:
             if known is not None:
                 self.in_time(end, known.sender, id)
 
-    def _agree(self, sender: ModelEnd, receiver: ModelEnd) -> None:
+    def _agree(self, sender: ModelDaemon, receiver: ModelDaemon) -> None:
         """Rules 3 to 5: neither end knows more of a stream than the other can have told it."""
         if self.forgiving:
             return
@@ -339,6 +255,6 @@ class Books:
         rows = [row for end in ends for row in self._rows[end.name, end.disks].values()]
         return [row.id for row in rows if not row.confirmed and row.id in self.accepted]
 
-    def is_open(self, end: ModelEnd) -> bool:
+    def is_open(self, end: ModelDaemon) -> bool:
         """Whether something has no proved end, or no receipt yet."""
         return any(not row.confirmed or row.is_under_way for row in rows_of(end).values())

@@ -15,7 +15,7 @@ from steward.subjects import NodeName
 from steward.tables import Tables
 
 if TYPE_CHECKING:
-    from tests.property.model_end import ModelEnd
+    from tests.property.model_daemon import ModelDaemon
 
 SLOTS = Slots(per_stream=3, per_node=5)
 PAUSE = 1.0
@@ -24,7 +24,7 @@ PAUSE = 1.0
 class ModelExecutor:
     """What one start of the daemon knows of its commands."""
 
-    def __init__(self, end: ModelEnd) -> None:
+    def __init__(self, end: ModelDaemon) -> None:
         self.end = end
         self.is_woken = True
         self.due: float | None = None

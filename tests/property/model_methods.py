@@ -14,7 +14,7 @@ from steward.message import Body
 from steward.store import Tables
 
 if TYPE_CHECKING:
-    from tests.property.model_end import ModelEnd
+    from tests.property.model_daemon import ModelDaemon
 
 WORK_TABLE = "CREATE TABLE work (n INTEGER PRIMARY KEY, id TEXT, queue TEXT, seq INTEGER)"
 BAD, POISON = "bad", "poison"
@@ -38,7 +38,7 @@ def note(_site: Site, t: Tables, events: Sequence[Event]) -> None:
 
 
 def hello(site: Site, t: Tables, events: Sequence[Event]) -> None:
-    end = cast("ModelEnd", site)
+    end = cast("ModelDaemon", site)
     for event in events:
         a, start = event.arrival, event.body.data[0]
         end.wake(end.core.sender.on_hello(t.outbox, a.frm, start, a.store, end.now()))
@@ -51,7 +51,7 @@ METHODS = {
 }
 
 
-def reception(end: ModelEnd) -> Reception:
+def reception(end: ModelDaemon) -> Reception:
     """The daemon's own, with these methods beside the real ones."""
     made = Reception(cast(Site, end), Permits, _nobody)
     made._methods = {**registry(), **METHODS}

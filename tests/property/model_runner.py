@@ -11,7 +11,7 @@ from steward.inbox import Command
 from steward.message import State
 
 if TYPE_CHECKING:
-    from tests.property.model_end import ModelEnd
+    from tests.property.model_daemon import ModelDaemon
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Run:
 class Runner:
     """Survives ``kill -9`` of its daemon; loses its processes with the power, or when killed."""
 
-    def __init__(self, end: ModelEnd) -> None:
+    def __init__(self, end: ModelDaemon) -> None:
         self.end = end
         self.runs: dict[str, Run] = {}
         self.alive: dict[str, Command] = {}

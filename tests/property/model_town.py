@@ -5,21 +5,20 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from msgspec import structs
 
 from steward import frames
-from steward.frames import Frame, Notice, Receipt
 from steward.message import Kind, Message, MessageId, State
-from steward.subjects import NodeName, Subject
+from steward.subjects import Subject
 from tests.property.model_books import Books
-from tests.property.model_end import Crash, ModelEnd
+from tests.property.model_daemon import Crash
+from tests.property.model_end import ModelEnd
 from tests.property.model_executor import ModelExecutor
+from tests.property.model_letters import Copy, Letter, Lost, nothing
 
-Letter = Frame | Receipt | Notice
 MOST_HELD = 64
 HELLO = 15.0
 LATENCY = 0.05
@@ -40,37 +39,6 @@ class Parts(NamedTuple):
     executor: type[ModelExecutor] = ModelExecutor
     change: Callable[[Any], None] = _nothing
     """Called at each boot, to override methods of the core and of the store."""
-
-
-@dataclass
-class Copy:
-    """A letter that the network has, and may deliver as often as it likes."""
-
-    to: NodeName
-    letter: bytes
-    said: Letter
-    """The same, for whoever decides its fate."""
-    skew: float
-    """Of the clock that it tells of, when it was sent."""
-    is_new: bool = True
-
-
-Lost = Callable[[Copy], bool]
-
-
-def nothing(_copy: Copy) -> bool:
-    """All letters arrive."""
-    return False
-
-
-def full_receipts(copy: Copy) -> bool:
-    """Those that say more than who answers."""
-    return isinstance(copy.said, Receipt) and copy.said.last is not None
-
-
-def full_frames(copy: Copy) -> bool:
-    """Those that are more than a question."""
-    return isinstance(copy.said, Frame) and bool(copy.said.messages)
 
 
 class Town:

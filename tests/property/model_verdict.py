@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from steward.ledger import HIDDEN
 from steward.message import FINAL, NEVER_STARTED, Kind, State
 from steward.outbox import RESULTS
-from tests.property.model_books import ACCEPTED, Row, rows_of
+from tests.property.model_books import ACCEPTED
+from tests.property.model_rows import Row, rows_of
 
 if TYPE_CHECKING:
     from tests.property.model_end import ModelEnd

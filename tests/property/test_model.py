@@ -10,7 +10,8 @@ from collections import Counter
 
 import pytest
 
-from tests.property import model
+from tests.property.model import run
+from tests.property.model_machine import HandoffModel
 from tests.property.model_mutants import MUTANTS
 
 HISTORIES = 100
@@ -44,17 +45,17 @@ SEEN = (
 def test_no_promise_breaks_and_what_is_feared_did_happen() -> None:
     count = int(os.environ.get("STEWARD_HISTORIES", HISTORIES))
     first = int(os.environ.get("STEWARD_FIRST_SEED", 0))
-    model.HandoffModel.seen.clear()
-    model.run(count, first_seed=first)
-    seen: Counter[str] = model.HandoffModel.seen
+    HandoffModel.seen.clear()
+    run(count, first_seed=first)
+    seen: Counter[str] = HandoffModel.seen
     if not first:
         assert not [what for what in SEEN if not seen[what]]
 
 
 @pytest.mark.parametrize("mutant", OFTEN_CAUGHT)
 def test_random_histories_catch(mutant: str) -> None:
-    class Mutant(model.HandoffModel):
+    class Mutant(HandoffModel):
         parts = MUTANTS[mutant]
 
     with pytest.raises(AssertionError):
-        model.run(MUTANT_HISTORIES, Mutant, shrinks=False)
+        run(MUTANT_HISTORIES, Mutant, shrinks=False)

@@ -15,10 +15,11 @@ import pytest
 
 from steward.message import Kind, MessageId, State
 from steward.subjects import Subject
-from tests.property.model_books import rows_of
 from tests.property.model_end import ModelEnd
+from tests.property.model_letters import Copy, full_frames, full_receipts
 from tests.property.model_mutants import MUTANTS
-from tests.property.model_town import Copy, Town, full_frames, full_receipts
+from tests.property.model_rows import rows_of
+from tests.property.model_town import Town
 from tests.property.model_verdict import heal, judge
 
 History = Callable[[Town, ModelEnd, ModelEnd], None]
