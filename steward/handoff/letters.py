@@ -39,7 +39,8 @@ class Letters:
         """Who are you? A frame without messages and instance."""
         frame = self._letter(look, "", 0, ())
         look.view.sent(frame, None, look.now)
-        self._sent(look.lane, self._pause(look.lane, 1.0), look.now)
+        overdue = look.view.pace.overdue(0, 1.0)
+        self._sent(look.lane, max(self._pause(look.lane, 1.0), overdue), look.now)
         return frame
 
     def frame(self, look: Look) -> Frame:
@@ -54,7 +55,8 @@ class Letters:
         lane.patience = min((m.timeout for m in still_open), default=10.0)
         is_patient = not any(m.retries for m in still_open)
         pause = self._pause(lane, lane.patience) if is_patient and lane.tries else lane.patience
-        self._sent(lane, pause, look.now)
+        overdue = look.view.pace.overdue(lane.size, lane.patience)
+        self._sent(lane, max(pause, overdue), look.now)
         return frame
 
     def _letter(self, look: Look, instance: str, base: int, messages: tuple[Entry, ...]) -> Frame:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from steward.frames import Frame
+from steward.handoff.pace import AGAIN, Pace
 from steward.handoff.state import Now
 from steward.subjects import NodeName, Subject
 
@@ -20,9 +21,6 @@ REMEMBERED = 900.0
 
 FRESH = 60.0
 """Seconds for which an answer, or a hello of the same store, lets new messages be bound."""
-
-AGAIN = 2.0
-"""Seconds after its last try at which a lane tries again when the peer shows signs of life."""
 
 MOST_STORES = 8
 MOST_PEERS = 10_000
@@ -44,6 +42,8 @@ class Transmission:
 
     sent: float
     signature: Signature | None
+    size: int
+    """Bytes of bodies in it."""
     era: int
     """How many stores had been adopted when it went out."""
     answered_by: str = ""
@@ -59,6 +59,8 @@ class LaneView:
     signature: Signature | None = None
     patience: float = 10.0
     """The smallest timeout in the newest frame."""
+    size: int = 0
+    """Bytes of bodies in the newest frame."""
     budget: int = 0
     """Bytes of bodies to bind at once; 0: not learned yet."""
     receipted_by: str = ""
@@ -100,18 +102,24 @@ class PeerView:
     answered_after: set[tuple[str, str]] = field(default_factory=set)
     """(X, Y): store X has answered something that was sent after Y's first answer had come."""
     lanes: dict[Subject, LaneView] = field(default_factory=dict)
+    pace: Pace = field(default_factory=Pace)
 
     def lane(self, subject: Subject) -> LaneView:
         return self.lanes.setdefault(subject, LaneView())
 
     def sent(self, frame: Frame, signature: Signature | None, now: Now) -> None:
         kept = self.transmissions
-        kept[frame.tx] = Transmission(now.steady, signature, self.era)
+        size = self.lane(Subject(frame.subject)).size = sum(len(e.body) for e in frame.messages)
+        kept[frame.tx] = Transmission(now.steady, signature, size, self.era)
         while len(kept) > LEAST_TRANSMISSIONS:
             oldest = next(iter(kept.values()))
             if len(kept) <= MOST_TRANSMISSIONS and oldest.sent > now.steady - REMEMBERED:
                 break
             kept.popitem(last=False)
+
+    def again(self, lane: LaneView) -> float:
+        """When a lane tries again although nothing says that its last try was lost."""
+        return lane.last_sent + max(AGAIN, self.pace.overdue(lane.size, lane.patience))
 
     def sample_clock(self, theirs: float, now: Now) -> None:
         ahead = theirs - now.wall
@@ -175,20 +183,22 @@ class Peers:
     def heard(
         self, name: NodeName, start: str, store: str, now: Now
     ) -> tuple[bool, tuple[Subject, ...]]:
-        """Any sign of life: what waits for it tries again, at once if the peer is another than
-        before. Returns whether it is (a start, or a store id, that was not heard last, or the
-        first word after a minute's silence), and the lanes to look at: on a busy link, where
-        nothing is due earlier for it, none."""
+        """Any sign of life: what waits for it tries again once an answer would be overdue, at once
+        if the peer is another than before. Returns whether it is (a start, or a store id, that was
+        not heard last), or this is the first word after a minute's silence; and the lanes to look
+        at: on a busy link, where nothing is due earlier for it, none."""
         view = self[name]
-        is_other = start != view.start or store != view.store or now.steady - view.heard >= FRESH
+        is_other = start != view.start or store != view.store
+        is_back = now.steady - view.heard >= FRESH
         view.start, view.store, view.heard = start, store, now.steady
-        if is_other:
+        if is_other or is_back:
             for lane in view.lanes.values():
-                lane.due = min(lane.due, now.steady)
+                again = now.steady if is_other else max(now.steady, view.again(lane))
+                lane.due = min(lane.due, again)
             return True, view.waiting()
         moved = []
         for subject, lane in view.lanes.items():
-            again = max(now.steady, lane.last_sent + AGAIN)
+            again = max(now.steady, view.again(lane))
             if lane.pressing and again < lane.due:
                 lane.due = again
                 moved.append(subject)

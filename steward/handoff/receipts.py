@@ -51,6 +51,7 @@ class Receipts:
             wake = (*wake, *view.asking())
             view.fresh = max(view.fresh, tx.sent, now.steady - FRESH / 2)
             view.sample_clock(r.clock, now)
+            view.pace.learn(tx.size, now.steady - tx.sent)
         subject = Subject(r.subject)
         if r.last is not None:
             wake += self._judge(box, inbox, r, subject, tx, view, signed, now)
