@@ -58,8 +58,8 @@ class Told:
 
 @dataclass
 class History:
-    """Say what happened, then ``write`` it. ``texts``: (life, sender) → ids, in the log's order;
-    ``entries``: (node, id, t, what) in the ledger's."""
+    """Say what happened, then ``write`` it. ``texts``: (life, sender) → ids, or whole lines, in the
+    log's order; ``entries``: (node, id, t, what) in the ledger's."""
 
     folder: Path
     told: dict[str, Told] = field(default_factory=dict)
@@ -70,6 +70,8 @@ class History:
     blobs: dict[str, bytes] = field(default_factory=lambda: {"1k": BLOB})
     copies: list[tuple[str, str]] = field(default_factory=list)
     """(Life, id): that store has the message, too."""
+    argument: dict[str, int] = field(default_factory=dict)
+    """Id → what its line in the ledger says that it was given, if not 1."""
     reports: list[tuple[str, str, str]] = field(default_factory=list)
     """(Node, code, text) that central heard."""
     lives: list[str] = field(default_factory=lambda: list(NODES))
@@ -140,7 +142,7 @@ class History:
             (self.folder / f"{name}.jsonl").write_text(text)
         for node, id, t, what in self.entries:
             with (self.folder / "ledger" / f"{node}.log").open("a") as ledger:
-                ledger.write(f"{id} 1 {t:.2f} {WALL + t:.9f} 77 {what}\n")
+                ledger.write(f"{id} {self.argument.get(id, 1)} {t:.2f} {WALL + t:.9f} 77 {what}\n")
         for life in self.lives:
             self._write_store(life)
         return self.folder
@@ -167,7 +169,7 @@ class History:
             self._append(con, life, "messages.jsonl", journal)
             for (logged_by, sender), ids in self.texts.items():
                 if logged_by == life:
-                    text = "".join(f"{id} 1\n" for id in ids)
+                    text = "".join(f"{id}{'' if ' ' in id else ' 1'}\n" for id in ids)
                     self._append(con, life, f"textlogging/{sender}.log", text)
             for (ran_at, id), data in self.kept.items():
                 if ran_at == life:

@@ -105,6 +105,14 @@ def not_pulled(h: History) -> None:
     h.pull("prints", b"", status=4)
 
 
+def another_text(h: History) -> None:
+    h.texts["ship1", "central"] = ["one", "two 3", "loose"]
+
+
+def another_argument(h: History) -> None:
+    h.argument["last"] = 3
+
+
 def no_result(h: History) -> None:
     h.change("prints", outcome=None)
 
@@ -157,6 +165,11 @@ def not_finished(h: History) -> None:
 
 def refused_yet_kept(h: History) -> None:
     h.change("last", answers=(False,))
+
+
+def refused_at_the_door(h: History) -> None:
+    h.change("last", answers=(False,), life="")
+    h.unstarted("last")
 
 
 def started_by_nobody(h: History) -> None:
@@ -249,6 +262,8 @@ VIOLATIONS: list[tuple[Wrong, str, str]] = [
     (nothing_kept, v.DIGEST, "prints"),
     (pulled_wrong, v.DIGEST, "prints"),
     (not_pulled, v.DIGEST, "prints"),
+    (another_text, v.DIGEST, "two"),
+    (another_argument, v.DIGEST, "last"),
     (no_result, v.DIGEST, "prints"),
     (ran_though_expired, v.END, "late"),
     (ran_though_cancelled, v.END, "never"),
@@ -262,6 +277,7 @@ VIOLATIONS: list[tuple[Wrong, str, str]] = [
     (refused_for_nothing, v.END, "shy"),
     (not_finished, v.END, "prints"),
     (refused_yet_kept, v.END, "last"),
+    (refused_at_the_door, v.END, "last"),
     (started_by_nobody, v.END, "ghost"),
     (interrupted_by_nothing, v.INTERRUPTED, "last"),
     (interrupted_by_a_later_kill, v.INTERRUPTED, "last"),

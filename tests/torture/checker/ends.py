@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from tests.torture.checker.facts import Entry, Fault, Offer
 from tests.torture.checker.lab import Lab
 from tests.torture.checker.stores import Row, Store
-from tests.torture.checker.verdicts import END, INTERRUPTED, LOST, UNKNOWN, Finding
+from tests.torture.checker.verdicts import DIGEST, END, INTERRUPTED, LOST, UNKNOWN, Finding
 
 OPEN = frozenset({"queued", "sent", "delivered", "running"})
 RAN = frozenset({"succeeded", "failed", "timed_out"})
@@ -29,6 +29,11 @@ def _acceptance(
     lab: Lab, id: str, offers: Sequence[Offer], rows: Sequence[tuple[Store, Row]]
 ) -> Iterator[Finding]:
     answers = {offer.accepted for offer in offers}
+    if False in answers:
+        reason = next(offer.reason for offer in offers if offer.accepted is False)
+        yield Finding(
+            END, "I1", id, f"nothing is wrong with it, and the intake refused it: {reason}"
+        )
     if rows and answers == {False}:
         yield Finding(END, "I1", id, "it was refused, and yet its sender's store has it")
     if not rows and True in answers:
@@ -90,6 +95,9 @@ def _starts(lab: Lab, offer: Offer, row: Row) -> Iterator[Finding]:
         if start.node != offer.to:
             text = f"meant for {offer.to}, but started at {start.node}"
             yield Finding(END, "I4", offer.id, text)
+        if start.n != offer.n:
+            text = f"started with the argument {start.n}, and it was {offer.n}"
+            yield Finding(DIGEST, "I5", offer.id, text)
     works_on = offer.script.split(" ")[0] in ("sleep", "print")
     if row.state == "succeeded" and works_on and starts and not lab.ends_of.get(offer.id):
         yield Finding(END, "I4", offer.id, "said to have succeeded, but it has not ended")
@@ -106,6 +114,8 @@ def _texts(lab: Lab, offer: Offer, row: Row) -> Iterator[Finding]:
     for line in lines:
         if line.store.node != offer.to:
             yield Finding(END, "I4", offer.id, f"meant for {offer.to}, logged by {line.store.node}")
+        if line.text != f"{offer.id} {offer.n}":
+            yield Finding(DIGEST, "I5", offer.id, f"the log has {line.text!r} for it")
 
 
 def _ground(lab: Lab, offer: Offer, row: Row) -> Iterator[Finding]:

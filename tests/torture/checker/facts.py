@@ -28,6 +28,7 @@ class Offer:
     t: float
     wall: float
     accepted: bool | None
+    reason: str
     script: str
     expect: Mapping[str, Any] | None
     """Exit status and output, where nothing but a fault can make them others."""
@@ -49,6 +50,7 @@ class Offer:
             t=float(line["t"]),
             wall=float(line["wall"]),
             accepted=line["accepted"],
+            reason=str(line.get("reason") or ""),
             script=str(line.get("script") or ""),
             expect=line.get("expect"),
             method_timeout=float(line.get("methodTimeout") or 0),

@@ -30,6 +30,7 @@ class Line:
     sender: str
     place: int
     id: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,11 @@ class Lab:
     def lines_of(self) -> Mapping[tuple[str, str], Sequence[Line]]:
         """(Sender, id) → where the text logs have its line."""
         lines = (
-            Line(store, sender, place, id)
+            Line(store, sender, place, text.partition(" ")[0], text)
             for stores in self.stores.values()
             for store in stores
-            for sender, ids in store.texts.items()
-            for place, id in enumerate(ids, 1)
+            for sender, texts in store.texts.items()
+            for place, text in enumerate(texts, 1)
         )
         return _grouped(lines, lambda line: (line.sender, line.id))
 

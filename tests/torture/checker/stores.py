@@ -98,7 +98,7 @@ class Store:
     alarms: Sequence[str]
     """Nodes that it exchanges nothing with until somebody decides."""
     texts: Mapping[str, Sequence[str]]
-    """Sender → first words of the lines that its events wrote, as far as they are committed."""
+    """Sender → the lines that its events wrote, as far as they are committed."""
     journal: Sequence[Mapping[str, Any]]
     """What messages.jsonl holds, as far as it is committed."""
     untold: frozenset[int]
@@ -176,8 +176,7 @@ def _texts(con: sqlite3.Connection, folder: Path) -> Mapping[str, Sequence[str]]
         if name.startswith("textlogging/"):
             data = b"".join(_appended(folder / name, offset))
             sender = Path(name).name.removesuffix(".log")
-            words = (line.split() for line in data.decode(errors="replace").splitlines())
-            texts[sender] = [w[0] for w in words if w]
+            texts[sender] = data.decode(errors="replace").splitlines()
     return texts
 
 
