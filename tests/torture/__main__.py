@@ -17,6 +17,7 @@ from random import SystemRandom
 from tests.torture import report
 from tests.torture.checker import judge
 from tests.torture.run import Run, run
+from tests.torture.sabotage import BUGS
 
 PER_SECOND = 28
 """Messages, unless --seconds says otherwise."""
@@ -29,6 +30,13 @@ def main() -> int:
     wanted.add_argument("--seconds", type=float, help="of faults; the quiet phase comes on top")
     wanted.add_argument("--folder", type=Path, help="a new one; else a temporary one")
     wanted.add_argument("--keep", action="store_true", help="the folder, even if all is well")
+    wanted.add_argument(
+        "--bug",
+        action="append",
+        default=[],
+        choices=sorted(BUGS),
+        help="the daemons get it: the lab has to find it",
+    )
     given = wanted.parse_args()
     folder = given.folder or Path(tempfile.mkdtemp(prefix="steward-torture-"))
     folder = folder.absolute()
@@ -36,7 +44,7 @@ def main() -> int:
     seconds = given.seconds or max(20.0, given.messages / PER_SECOND)
     print(f"seed {given.seed}, {given.messages:,} messages, {seconds:.0f} s of faults; {folder}")
     sys.stdout.flush()
-    in_time = asyncio.run(run(folder, Run(given.seed, given.messages, seconds)))
+    in_time = asyncio.run(run(folder, Run(given.seed, given.messages, seconds, tuple(given.bug))))
     verdict = judge(folder)
     print(report.describe(folder))
     print(verdict.table())

@@ -13,17 +13,19 @@ from tests.torture import nemesis, pulse, quiet, work
 from tests.torture.faults import Nemesis
 from tests.torture.ledger import now
 from tests.torture.offering import Offering
-from tests.torture.town import SHIPS, Town, prepare, town
+from tests.torture.town import CLOCKS, SHIPS, Town, prepare, town
 
 DRAIN_WITHIN = 240.0
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What to do. ``seconds``: how long there are faults; the quiet phase comes on top."""
+    """What to do. ``seconds``: how long there are faults; the quiet phase comes on top. ``bugs``:
+    what is wrong with the daemons, of ``sabotage.BUGS``."""
 
     seed: int
     messages: int
     seconds: float
+    bugs: tuple[str, ...] = ()
 
 
 async def run(folder: Path, what: Run) -> bool:
@@ -35,7 +37,8 @@ async def run(folder: Path, what: Run) -> bool:
         what.messages, what.seconds
     )
     faults = nemesis.plan(what.seed, what.seconds, ships)
-    async with town(folder) as here:
+    launcher = ("tests.torture.sabotage", ",".join(what.bugs)) if what.bugs else CLOCKS
+    async with town(folder, launcher) as here:
         async with watched(here):
             async with asyncio.TaskGroup() as group:
                 offered = group.create_task(Offering(here).carry_out(batches))

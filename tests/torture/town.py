@@ -22,6 +22,8 @@ from tests.torture.ledger import Book, now
 
 SHIPS = tuple(f"ship{number}" for number in range(1, 6))
 START_WITHIN = 60.0
+CLOCKS = ("tests.torture.clocks",)
+"""The module that starts a daemon, and what it is told before its clock's file."""
 SETTINGS = """\
 hello-interval = 2
 default-message-timeout = 2
@@ -37,11 +39,12 @@ class Member:
     """One node: its daemon, its runner, its link, its clock. ``lock`` is held by whoever starts
     or ends its processes."""
 
-    def __init__(self, town: Path, name: str, broker_port: int) -> None:
+    def __init__(self, town: Path, name: str, broker_port: int, launcher: Sequence[str]) -> None:
         self.name = name
         self.folder = town / name
         self.clock = town / "clocks" / name
         self.link = Proxy(broker_port)
+        self._launcher = launcher
         self.lock = asyncio.Lock()
         self.life = 0
         """How often its daemon was started."""
@@ -57,7 +60,7 @@ class Member:
             self.folder,
             ("--broker-address", self.link.address, "--config", str(self._config),
              "--prom-host-and-port", f"127.0.0.1:{self.metrics_port}"),
-            (sys.executable, "-m", "tests.torture.clocks", str(self.clock)),
+            (sys.executable, "-m", *self._launcher, str(self.clock)),
         )  # fmt: skip
         self.life += 1
         await self._daemon.start(START_WITHIN)
@@ -121,11 +124,13 @@ class Member:
 class Town:
     """All of it. ``folder`` is the folder that the checker reads."""
 
-    def __init__(self, folder: Path, broker: Broker) -> None:
+    def __init__(self, folder: Path, broker: Broker, launcher: Sequence[str]) -> None:
         self.folder = folder
         self.book = Book(folder)
         self.broker = broker
-        self.members = {name: Member(folder, name, broker.port) for name in ("central", *SHIPS)}
+        self.members = {
+            name: Member(folder, name, broker.port, launcher) for name in ("central", *SHIPS)
+        }
         self.began = now()
 
     def __getitem__(self, name: str) -> Member:
@@ -165,13 +170,13 @@ def prepare(folder: Path, printed: dict[str, bytes]) -> None:
 
 
 @asynccontextmanager
-async def town(folder: Path, ships: Sequence[str] = SHIPS) -> AsyncIterator[Town]:
+async def town(folder: Path, launcher: Sequence[str] = CLOCKS) -> AsyncIterator[Town]:
     """All of it running; all processes are ended at the end, whatever happened."""
     async with AsyncExitStack() as stack:
         broker = Broker(folder / "broker", port=fixed_port())
         await broker.start()
         stack.push_async_callback(broker.stop)
-        here = Town(folder, broker)
+        here = Town(folder, broker, launcher)
         for member in here.members.values():
             await stack.enter_async_context(member.link)
         stack.callback(end_runners, here)

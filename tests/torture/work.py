@@ -18,8 +18,8 @@ SHY = "ship5"
 """Its permits allow commands alone."""
 # what a message is → how many of a thousand
 DEEDS = {
-    "start": 300, "start-parallel": 80, "print": 60, "fail": 40, "sleep": 15, "sleep-parallel": 75,
-    "limited": 10, "ttl": 40, "ttl-parallel": 20, "cancel": 15, "cancel-parallel": 15,
+    "start": 280, "start-parallel": 80, "print": 60, "fail": 40, "sleep": 20, "sleep-parallel": 90,
+    "limited": 10, "ttl": 45, "ttl-parallel": 15, "cancel": 15, "cancel-parallel": 15,
     "attempts": 20, "nack": 40, "list": 10, "log": 215, "log-nack": 30, "refused": 15,
 }  # fmt: skip
 WAYS: dict[Way, tuple[float, int]] = {"socket": (0.72, 40), "file": (0.24, 25), "cli": (0.04, 30)}
@@ -37,6 +37,11 @@ class Offer(msgspec.Struct, frozen=True):
     expect: Json | None
     cancel: float | None = None
     refusable: bool = False
+
+    @property
+    def keeps_waiting(self) -> bool:
+        """Whether those behind it on its stream wait for seconds."""
+        return self.script.startswith("sleep") and "parallel" not in self.message
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -81,11 +86,17 @@ class Work:
     def _batch(self, at: float, way: Way, size: int) -> Batch:
         random = self._random
         sender = "central" if random.random() < CENTRAL else random.choice(self._ships)
-        return Batch(at, sender, way, tuple(self._offer(sender) for _ in range(size)))
+        offers: list[Offer] = []
+        for _ in range(size):
+            offers.append(self._offer(sender, behind=offers[-1] if offers else None))
+        return Batch(at, sender, way, tuple(offers))
 
-    def _offer(self, sender: str) -> Offer:
+    def _offer(self, sender: str, behind: Offer | None) -> Offer:
+        """A message, or one that will expire while it waits for another that sleeps."""
         random = self._random
         self._n += 1
+        if behind is not None and behind.keeps_waiting:
+            return self._command(f"t{self._seed}-{self._n}", "late", behind.message["toNode"])
         [deed] = random.choices(list(DEEDS), list(DEEDS.values()))
         # A node is no ship of its own; central handles events and commands like any other.
         others = [node for node in (*self._ships, "central") if node != sender]
@@ -119,11 +130,13 @@ class Work:
             case "fail":
                 script, exit = "fail 3", 3
             case "sleep":
-                script = f"sleep {random.uniform(0.1, 4.0 if '-' in deed else 1.0):.2f}"
+                script = f"sleep {random.uniform(*(0.1, 8.0) if '-' in deed else (1.0, 3.0)):.2f}"
             case "limited":
                 script, more = "sleep 30", {"methodTimeout": 1, "parallel": True}
             case "ttl":
                 more = {"ttl": round(random.uniform(1.0, 8.0), 1)}
+            case "late":
+                more = {"ttl": round(random.uniform(0.3, 2.0), 1)}
             case "cancel":
                 script = random.choice(("start", "sleep 20"))
                 cancel = random.uniform(0.0, 3.0)
