@@ -231,11 +231,14 @@ class Executor:
         if command is None:
             return
         ending = await self._runs.outcome(key, self._around.room_in_result())
+        started = ending.started
+        if ending.state is State.INTERRUPTED:  # the power may have taken what its claim said
+            started = started or command.started or 0.0
         outcome = Outcome(
             about=command.id,
             state=ending.state,
             reason=ending.reason,
-            started=ending.started,
+            started=started or None,
             ended=ending.ended,
             result=ending.result,
         )

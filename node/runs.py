@@ -240,7 +240,7 @@ class Runs:
         for name in spawn.STREAMS:
             path = self._runs / key / name
             sizes[f"{name}_size"] = min(path.stat().st_size, self._limit) if path.exists() else 0
-        full = msgspec.structs.replace(record, started=record.started or now, ended=now, **sizes)
+        full = msgspec.structs.replace(record, ended=now, **sizes)
         with self._opened() as runs:
             spawn.write_exit(key, runs, msgspec.to_builtins(full))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import random
 import sqlite3
 import sys
@@ -15,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,9 +44,10 @@ class Load:
     def __init__(self, world: PowerFleet) -> None:
         self.world = world
         self.given: dict[str, str] = {}
+        self.enough = False
 
     async def give(self) -> None:
-        while True:
+        while not self.enough:
             kinds = KINDS * 2
             messages = [self._message(kind, len(self.given) + i) for i, kind in enumerate(kinds)]
             ids = await self.world.submit(*messages)
@@ -89,14 +92,14 @@ async def cut_again_and_again(
     """While the ship is kept busy; the times of the cuts."""
     cuts: list[float] = []
     async with asyncio.TaskGroup() as group:
-        giving = group.create_task(load.give())
+        group.create_task(load.give())
         while not until(cuts):
             await asyncio.sleep(chance.uniform(0.0, 1.5))
             cuts.append(time.time())
             await ship.power_off()
             ship.disk.restore(HARSH if len(cuts) % 2 else "")
             await ship.start()
-        giving.cancel()
+        load.enough = True
     return cuts
 
 
@@ -140,6 +143,7 @@ async def test_the_control_on_a_machine_whose_boot_has_no_id_of_its_own_runs_com
 
 def judge(load: Load, ended: dict[str, dict[str, Any]]) -> None:
     runs = load.runs()
+    starts = {line.id: line.wall for line in load.lines() if line.what == "start"}
     assert set(runs.values()) == {1}, "a command ran twice"
     for id, kind in load.given.items():
         message = ended[id]
@@ -148,6 +152,9 @@ def judge(load: Load, ended: dict[str, dict[str, Any]]) -> None:
             assert state == "succeeded"
         elif state == "interrupted":
             assert "lost power" in message["reason"]
+            # Not the time at which it was found.
+            began = datetime.fromisoformat(message["result"]["started"]).timestamp()
+            assert began <= starts.get(id, math.inf)
         else:
             assert state == ("failed" if kind == "fails" else "succeeded"), message
             assert runs[id] == 1, f"{id} never ran"
