@@ -20,7 +20,8 @@ REMEMBERED = 900.0
 """Seconds for which a transmission is kept for its receipt, beyond the last few."""
 
 FRESH = 60.0
-"""Seconds for which an answer, or a hello of the same store, lets new messages be bound."""
+"""Seconds for which an answer, or a hello or frame of the same store, lets new messages be
+bound."""
 
 MOST_STORES = 8
 MOST_PEERS = 10_000
@@ -116,6 +117,12 @@ class PeerView:
             if len(kept) <= MOST_TRANSMISSIONS and oldest.sent > now.steady - REMEMBERED:
                 break
             kept.popitem(last=False)
+
+    def shown(self, now: Now) -> None:
+        """The adopted store showed itself: what is new may be bound to it without a question, if
+        it has ever answered one."""
+        if self.offset is not None:
+            self.fresh = max(self.fresh, now.steady)
 
     def again(self, lane: LaneView) -> float:
         """When a lane tries again although nothing says that its last try was lost."""

@@ -75,6 +75,8 @@ class Receiver:
             wake = tuple(dict.fromkeys((*wake, *streams_of(box, f.frm))))
         if f.retired == box.store_id():
             return self._outdated(inbox, box, f, "this store was replaced", signed, now)
+        if f.store == peer.instance:
+            self.peers[f.frm].shown(now)
         if f.store in peer.retired:
             return Work(receipt=self._receipt(box, f, None, now, retired=f.store), wake=wake)
         if f.instance != box.store_id():

@@ -201,9 +201,8 @@ class Sender:
     ) -> tuple[Subject, ...]:
         """A sign of life (rule 9: another store id is a hint). Returns the lanes to look at."""
         is_other, wake = self.peers.heard(frm, start, store, now)
-        view = self.peers[frm]
-        if store == box.peer(frm).instance and view.offset is not None:
-            view.fresh = max(view.fresh, now.steady)
+        if store == box.peer(frm).instance:
+            self.peers[frm].shown(now)
         return tuple(dict.fromkeys((*wake, *streams_of(box, frm)))) if is_other else wake
 
     def cancel(self, box: Sending, id: MessageId, now: Now) -> tuple[Subject, ...]:
