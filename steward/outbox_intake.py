@@ -32,6 +32,9 @@ RESULTS = frozenset(
 _NEW = """
     INSERT INTO message (n, id, lane, state, parallel, timeout, retries, patience, ttl, expires,
         due, clock, accepted_at, digest, uid, job, retry_of, about) VALUES """
+_FORGET_END = """
+    UPDATE final SET messages = (SELECT json_group_array(value) FROM json_each(messages)
+        WHERE value != ?) WHERE EXISTS (SELECT 1 FROM json_each(messages) WHERE value = ?)"""
 _ROW = "(?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _TOGETHER = 32
 """Rows that one statement inserts, where there are many."""
@@ -228,9 +231,11 @@ class Intake(Lanes):
         return [Published(row.id, *self.con.execute(get, (row.n,)).fetchone()) for row in rows]
 
     def not_published(self, ids: Sequence[MessageId], reason: str, now: Now) -> None:
-        """The link was lost between the commit and the publishing: ``undelivered`` after all."""
+        """The link was lost between the commit and the publishing: ``undelivered`` after all. An
+        end that messages.jsonl hasn't told yet is told as this one, not twice."""
         for id in ids:
             for row in self._rows("id = ? AND state = 'published'", id):
+                self.con.execute(_FORGET_END, (row.n, row.n))
                 self._end_rows(self._lane_of(row.n), [row], State.UNDELIVERED, reason, now)
 
     def _lane_of(self, n: int) -> Lane:

@@ -13,7 +13,7 @@ from node.methods import registry
 from steward.message import Defaults, Message, MessageId, State, check
 from steward.records_journal import Journal
 from steward.store import Store, Tables
-from steward.subjects import NodeName
+from steward.subjects import NodeName, Subject
 
 MIB = 1024 * 1024
 COMMAND: Mapping[str, Any] = {
@@ -134,3 +134,18 @@ async def test_the_machinery_has_no_lines_and_holds_none_up(store: Store) -> Non
     assert await store.read(lambda t: t.records.journal()) is None
     await submit(store, new(id="seen"))
     assert [line["id"] for line in await next_lines(store)] == [MessageId("seen")]
+
+
+async def test_a_notice_that_was_not_published_after_all_has_one_end(store: Store) -> None:
+    """Its first end is not told yet when the second comes."""
+    first, second = (new(commandOrEvent="CommandNACK", parallel=False) for _ in range(2))
+    await submit(store, first, second)
+    lane = Subject("ship1.CommandNACK.ShellCommand")
+    now = store.clock.now()
+    await store.write(lambda t: t.outbox.take_notices(lane, True, now))
+    await store.write(lambda t: t.outbox.not_published([first.id], "the link was lost", now))
+    finals = [line for line in await next_lines(store) if line["event"] == "final"]
+    ends = {line["id"]: line["state"] for line in finals}
+    assert len(finals) == 2
+    assert ends == {first.id: "undelivered", second.id: "published"}
+    assert await store.read(lambda t: t.records.journal(500)) is None
