@@ -212,6 +212,12 @@ def test_unknown_may_be_replaced_by_proof_once(history: History) -> None:
     assert not judge(history.write()).findings
 
 
+def test_a_link_lost_while_it_is_published_changes_the_end_of_a_notice(history: History) -> None:
+    history.change("loose", state="undelivered", finals=["published", "undelivered"])
+    history.texts["ship1", "central"].remove("loose")
+    explains(history, v.RECORD, "loose")
+
+
 def test_a_wait_under_faults_is_not_held_against_others(history: History) -> None:
     history.change("last", delivered=115.0, ended=115.5)
     history.fault("blackhole", "ship1", 20.0, 80.0)

@@ -63,7 +63,10 @@ def _journal(store: Store) -> Iterator[Finding]:
         ends = [s for i, s in enumerate(states) if i or s != "unknown" or len(states) == 1]
         if len(ends) > 1:
             text = f"{store.name}'s journal has more than one end of it: {', '.join(states)}"
-            yield Finding(RECORD, "I1", row.id, text)
+            # A notice counts as published before it is, so that it never is twice.
+            late = row.kind.endswith("NACK") and ends == ["published", "undelivered"]
+            excuse = f"link of {store.node} lost while it was being published" if late else ""
+            yield Finding(RECORD, "I1", row.id, text, excuse)
         elif row.n not in store.untold and row.confirmed and ends != [row.state]:
             text = f"it is {row.state}, and {store.name}'s journal says {ends or 'nothing'}"
             yield Finding(RECORD, "I1", row.id, text)
