@@ -1,10 +1,10 @@
-# make install | demo | test | test-root | check | bench | pictures | lock
+# make install | demo | test | check | torture | fuzz | soak | test-root | test-power | bench | pictures | lock
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: install demo test test-root check bench pictures lock clean
+.PHONY: install demo test check torture fuzz soak test-root test-power bench bench-compare bench-profile pictures lock clean
 .DEFAULT_GOAL := install
 
 install: $(VENV)/.installed
@@ -26,6 +26,20 @@ test: install check
 test-root: install
 	STEWARD_ROOT_TESTS=1 $(BIN)/python -m pytest tests/root $(ARGS)
 
+# As root: a real file system that loses what was not synced.
+test-power: install
+	STEWARD_ROOT_TESTS=1 $(BIN)/python -m pytest tests/power $(ARGS)
+
+# Each at full size; make test runs a small one of them.
+torture: install
+	$(BIN)/python -m tests.torture $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+fuzz: install
+	$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+soak: install
+	$(BIN)/python -m tests.soak $(ARGS)
+
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -34,6 +48,14 @@ check: install
 
 bench: install
 	$(BIN)/python -m tests.bench $(ARGS)
+
+# Two runs by their ratios to the machine's limits: make bench-compare BASE=before.json [NEW=after.json]
+bench-compare: install
+	$(BIN)/python -m tests.bench.compare $(BASE) $(NEW)
+
+# Where the time goes: make bench-profile OF=commands|events
+bench-profile: install
+	$(BIN)/python -m tests.bench.profile $(or $(OF),commands) $(ARGS)
 
 # Remakes screenshots/ from a real run.
 pictures: install

@@ -167,7 +167,7 @@ class Children:
         """Make durable what was told to a daemon that may not have committed it any more."""
         if self.unsynced:
             self.unsynced = False
-            os.sync()
+            spawn.sync_file_system(self.runs)
 
     def watch(self, now: float) -> None:
         """Deadlines at once; what can only be polled (outputs' sizes above all) when it is due."""

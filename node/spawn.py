@@ -90,6 +90,19 @@ def append(name: str, content: dict[str, Any], folder: int, flag: int = 0) -> No
         os.close(file)
 
 
+def sync_file_system(folder: int) -> None:
+    """Make everything on the open folder's file system durable, and wait for no other one: a
+    network drive that hangs is none of a runner's business."""
+    try:
+        import ctypes  # rarely needed, and heavy
+
+        if ctypes.CDLL(None).syncfs(folder) == 0:
+            return
+    except (ImportError, OSError, AttributeError):
+        pass  # not on this system
+    os.sync()
+
+
 def find_program(program: str, path: str) -> tuple[str, int, str]:
     """(file, 0, "") or ("", exit code, reason), the way a shell looks: PATH of the command's own
     environment, which posix_spawnp would not use."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from node import spawn
 from node.children import Children
 
 KEY = "0" * 32
@@ -55,7 +56,7 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         fsync(fd)
 
     monkeypatch.setattr(os, "fsync", one)
-    monkeypatch.setattr(os, "sync", lambda: names.append("everything"))
+    monkeypatch.setattr(spawn, "sync_file_system", lambda _: names.append("everything"))
     return names
 
 
@@ -67,6 +68,11 @@ def test_an_end_that_nobody_hears_of_is_synced_first(
     assert synced == ["stdout", "exit.new", KEY, tmp_path.name]
     parent.children.sync()
     assert synced[-1] != "everything"
+
+
+def test_one_file_system_is_synced_and_no_other(runs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sync", lambda: pytest.fail("a drive that hangs would be waited for"))
+    spawn.sync_file_system(runs)
 
 
 def test_an_end_that_a_daemon_hears_of_is_synced_only_if_the_daemon_is_lost(
