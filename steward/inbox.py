@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from steward.frames import Verdict
+from steward.handoff.peers import MOST_PEERS
 from steward.handoff.state import Arrival, InStream, Now
 from steward.inbox_commands import Command, Commands, Stage
 from steward.ledger import Shared
@@ -28,10 +29,12 @@ class Inbox(Commands):
     def __init__(self, shared: Shared) -> None:
         super().__init__(shared)
         self._queues: dict[tuple[str, str, str, str], int] = {}
+        self._reckoned: dict[NodeName, float] = {}
 
     def forget_caches(self) -> None:
         """What is in memory may be of a transaction that was rolled back."""
         self._queues.clear()
+        self._reckoned.clear()
 
     def in_stream(self, frm: NodeName, store: str, subject: Subject) -> InStream | None:
         row = self.con.execute(
@@ -127,6 +130,8 @@ class Inbox(Commands):
         return gone.rowcount > 0
 
     def reckon(self, frm: NodeName, ahead: float) -> None:
+        if self._reckoned.get(frm) == ahead:
+            return
         self.con.execute(
             "UPDATE command SET ahead = :ahead,"
             " expires = min(coalesce(expires, deadline - :ahead), deadline - :ahead)"
@@ -134,6 +139,9 @@ class Inbox(Commands):
             " AND queue IN (SELECT key FROM queue WHERE frm = :frm)",
             {"ahead": ahead, "frm": frm},
         )
+        if len(self._reckoned) >= MOST_PEERS:
+            self._reckoned.clear()
+        self._reckoned[frm] = ahead
 
     def renew(self, now: Now) -> None:
         for ids, verdicts in self.con.execute("SELECT ids, verdicts FROM in_stream").fetchall():

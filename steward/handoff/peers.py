@@ -94,7 +94,6 @@ class PeerView:
     """A store id that was retired, and has spoken since."""
     ahead: float = float("-inf")
     """By how much its clock was seen to be ahead of mine, at most, since mine was set."""
-    reckoned: float = float("-inf")
     heard_since_step: bool = False
     """Since my clock was last set back."""
     era: int = 0
@@ -220,7 +219,7 @@ class Peers:
     def clock_stepped(self, *, back: bool) -> None:
         """My clock was set: what was known of the others', seen from mine, says nothing."""
         for view in self._views.values():
-            view.ahead = view.reckoned = float("-inf")
+            view.ahead = float("-inf")
             view.heard_since_step = view.heard_since_step and not back
 
     def lanes(self) -> tuple[Subject, ...]:

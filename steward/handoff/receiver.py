@@ -19,9 +19,6 @@ from steward.subjects import NodeName, Subject
 STEP = 1.0
 """Seconds by which a clock has to jump to count as set anew."""
 
-RECKON = 60.0
-"""Seconds after which expiries are reckoned again without news: a commit may have failed."""
-
 
 class Admission(NamedTuple):
     """What the node says to a message before it is taken. ``refusal`` None: it is taken."""
@@ -102,9 +99,8 @@ class Receiver:
         self.watch_clock(now)
         view, ahead = self.peers[frm], clock - now.wall
         view.heard_since_step = True
-        if ahead > view.ahead or now.steady - view.reckoned > RECKON:
-            view.ahead, view.reckoned = max(view.ahead, ahead), now.steady
-            inbox.reckon(frm, view.ahead)
+        view.ahead = max(view.ahead, ahead)
+        inbox.reckon(frm, view.ahead)
 
     def watch_clock(self, now: Now) -> None:
         """After a step of this node's own clock, what was known of the others' says nothing."""

@@ -33,6 +33,10 @@ class Crash(Exception):
     """The daemon is gone: nothing after this point happens."""
 
 
+class NoRoom(Crash):
+    """The disk is full: the daemon goes on, what it wanted to do is undone."""
+
+
 class ModelClock(Clock):
     """The town's time, as this end's clock shows it."""
 
@@ -61,7 +65,7 @@ class ModelDaemon(ModelDisk):
         self.restored = False
         """``--restored`` is among its flags, until a start with it has come through."""
         self.crashes: str = ""
-        """``before`` or ``after``: where its next commit meets ``kill -9``."""
+        """What its next commit meets: ``kill -9``, ``before`` or ``after`` it; a ``full`` disk."""
         self.clock = ModelClock(self)
 
     def wall(self) -> float:
@@ -153,6 +157,7 @@ class ModelDaemon(ModelDisk):
         """One group commit. The ``broken`` unit fails once its work is done, and is undone alone.
         Raises Crash."""
         crashes = self.crashes
+        broken = len(fns) - 1 if crashes == "full" else broken
         wrapped = [self._failing(fn) if i == broken else fn for i, fn in enumerate(fns)]
         if crashes == "before":
             wrapped[-1] = self._dying(wrapped[-1])
@@ -169,6 +174,9 @@ class ModelDaemon(ModelDisk):
                 raise unit.error
         self.crashes = ""
         self.town.books.committed(self)
+        if crashes == "full" and len(units) == 1:
+            self.town.seen["no room"] += 1
+            raise NoRoom
         if crashes == "after":
             self.die()
             raise Crash

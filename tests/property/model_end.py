@@ -20,6 +20,7 @@ from steward.message import Body, Kind, Message, MessageId, State
 from steward.subjects import NodeName, Subject, parse, subject
 from steward.tables import Tables
 from tests.property.model_daemon import ModelDaemon
+from tests.property.model_executor import PAUSE
 
 if TYPE_CHECKING:
     pass
@@ -34,17 +35,19 @@ class ModelEnd(ModelDaemon):
         """What the lane's publisher does: decide, commit, send. ``halves``: the broker takes only
         half of the frame."""
         self.woken.pop(lane, None)
-        self.due.pop(lane, None)
+        self.due[lane] = self.now().steady + PAUSE  # should it fail
         if not Kind(parse(lane).kind).is_acked:
             (unit,) = self.commit(lambda t: t.outbox.take_notices(lane, linked, self.now()))
             for message in unit.result:
                 self._cry(lane, message.id, message.body)
+            del self.due[lane]
             return
         (unit,) = self.commit(lambda t: self._decide(t, lane, linked))
         work: Work = unit.result
         for frame in work.frames:
             is_too_long = halves and len(frame.messages) > 1
             self.post(self.core.sender.shorten(frame) if is_too_long else frame)
+        self.due.pop(lane)
         if work.due is not None:
             self.due[lane] = work.due
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from node import schedule
 from node.execution import Ended, Step, key_of, step
 from node.outcomes import Outcome
@@ -13,9 +11,7 @@ from steward.inbox import Command
 from steward.message import State
 from steward.subjects import NodeName
 from steward.tables import Tables
-
-if TYPE_CHECKING:
-    from tests.property.model_daemon import ModelDaemon
+from tests.property.model_daemon import Crash, ModelDaemon
 
 SLOTS = Slots(per_stream=3, per_node=5)
 PAUSE = 1.0
@@ -45,7 +41,11 @@ class ModelExecutor:
         held = [c for c in self.unresolved if not self._resolve(c)]
         self.unresolved = held
         ended, self.ended = self.ended, []
-        (unit,) = self.end.commit(lambda t: self.step(t, ended))
+        try:
+            (unit,) = self.end.commit(lambda t: self.step(t, ended))
+        except Crash:
+            self.ended, self.due = ended + self.ended, self.end.town.t + PAUSE
+            raise
         done: Step = unit.result
         for e in ended:
             self.running.pop(key_of(e.command), None)

@@ -74,6 +74,7 @@ class HandoffModel(RuleBasedStateMachine):
 
     def give_work(self, end: ModelEnd, amid: bool, lost: Lost) -> None:
         """What follows meets it amid this."""
+        self.back_up()
         others = [other for other in self.ends_up() if other is not end]
         for kind in (Kind.EVENT_ACK, Kind.COMMAND_ACK) if amid else ():
             if others and others[0].is_up:
@@ -81,12 +82,14 @@ class HandoffModel(RuleBasedStateMachine):
         if amid:
             self.town.run(0.3, finishing=False, lost=lost)
 
+    def back_up(self) -> None:
+        for end in self.ends_up() if self.losses in ("restored", "not said") else ():
+            if len(end.backups) < MOST_BACKUPS:
+                end.back_up()
+
     def start_again(self, end: ModelEnd, again: bool) -> None:
         if again:
             self.town.start(end)
-
-    def may_break(self) -> bool:
-        return self.faults > 0
 
     # ---------------------------------------------------------------- work
 
@@ -216,10 +219,7 @@ class HandoffModel(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 5.0, 20.0]), finishing=st.booleans())
     def run_well(self, seconds: float, finishing: bool) -> None:
-        if self.losses in ("restored", "not said"):
-            for end in self.town.ends.values():
-                if end.is_up and len(end.backups) < MOST_BACKUPS:
-                    end.back_up()
+        self.back_up()
         self.town.run(seconds, finishing=finishing)
 
     @rule(
@@ -239,15 +239,15 @@ class HandoffModel(RuleBasedStateMachine):
 
     # ---------------------------------------------------------------- faults
 
-    @precondition(may_break)
+    @precondition(lambda self: self.faults > 0)
     @rule(
         which=WHICH,
-        where=st.sampled_from(["now", "before", "after"]),
+        where=st.sampled_from(["now", "before", "after", "full"]),
         again=SOON,
         amid=st.booleans(),
     )
     def kill(self, which: int, where: str, again: bool, amid: bool) -> None:
-        """At once, or before or after its next commit."""
+        """At once, before or after its next commit; or that finds the disk full, and it goes on."""
         self.faults -= 1
         end = self.end(which)
         self.give_work(end, amid, nothing)
@@ -262,7 +262,7 @@ class HandoffModel(RuleBasedStateMachine):
     def start(self, which: int) -> None:
         self.town.start(pick([e for e in self.town.ends.values() if not e.is_up], which))
 
-    @precondition(may_break)
+    @precondition(lambda self: self.faults > 0)
     @rule(
         which=WHICH, claims_too=st.booleans(), machine=st.booleans(), again=SOON, amid=st.booleans()
     )
@@ -278,17 +278,17 @@ class HandoffModel(RuleBasedStateMachine):
         else:
             self.town.kill_runner(self.end(which))
 
-    @precondition(may_break)
+    @precondition(lambda self: self.faults > 0)
     @rule(which=WHICH, skew=SKEWS)
     def set_the_clock(self, which: int, skew: float) -> None:
         self.faults -= 1
         self.town.set_clock(self.end(which), skew)
 
-    @precondition(lambda self: self.losses != "none" and self.may_break())
+    @precondition(lambda self: self.losses != "none" and self.faults > 0)
     @rule(which=WHICH, copy=WHICH, again=SOON, amid=st.booleans())
     def lose_the_disk(self, which: int, copy: int, again: bool, amid: bool) -> None:
         """An empty one is put in, or an older copy, if there is one; perhaps amid new work."""
-        self.faults -= 2
+        self.faults -= 1
         end = self.end(which)
         self.give_work(end, amid, full_receipts)
         if end.backups and copy % 4:

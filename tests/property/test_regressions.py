@@ -222,6 +222,25 @@ def a_result_is_queued_in_the_commit_that_ends_its_command(
     assert state(a, id) == (State.FAILED, True)
 
 
+def a_clocks_news_that_a_full_disk_undid_counts_with_the_next_letter(
+    town: Town, a: ModelEnd, b: ModelEnd
+) -> None:
+    """For a minute nothing was reckoned anew: what waited could start after its time."""
+    town.submit(a, b, Kind.COMMAND_ACK)
+    town.run(0.5, finishing=False)
+    id = town.submit(a, b, Kind.COMMAND_ACK, ttl=600.0)
+    town.run(0.5, finishing=False)
+    town.set_clock(a, 3600.0)
+    for disk in ("full", ""):
+        a.say_hello(b.name)
+        b.crashes = disk
+        town.deliver(newest(town, b))
+    (key,) = b.runner.alive
+    b.runner.finish(key, State.SUCCEEDED)
+    town.run(5)
+    assert state(a, id) == (State.EXPIRED, True)
+
+
 # -------------------------------------------------------------------- lanes, and the real store
 
 
@@ -266,6 +285,7 @@ HISTORIES: dict[History, tuple[str, ...]] = {
     commands_of_a_stream_run_one_after_the_other: ("out-of-order start",),
     a_command_whose_runner_was_killed_is_interrupted_not_run_again: ("re-run after a crash",),
     a_result_is_queued_in_the_commit_that_ends_its_command: ("a result in another commit",),
+    a_clocks_news_that_a_full_disk_undid_counts_with_the_next_letter: (),
     a_subject_that_is_stuck_delays_no_other: ("one frame per node instead of per stream",),
     a_unit_that_fails_leaves_nothing_in_memory: ("caches outlive a rollback",),
 }
