@@ -90,6 +90,7 @@ class Daemon:
             settings.state_dir, limit=settings.limits.output_bytes, rests=self._runner_rests
         )
         handoff = Handoff(settings.node, store.start, Random(), lambda: token_hex(8))
+        handoff.sender.letters.least_wait = bus.settings.least_wait
         self._handoff = handoff
         self._site = site = NodeSite(settings, store, bus, runs, supervisor, report)
         self._publishers = publishers = Publishers(

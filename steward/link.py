@@ -46,10 +46,14 @@ class LinkSettings:
     """Between two tries to connect: full jitter from the one up to the other."""
     is_narrow: bool = False
     """Whether bytes are dearer than the time to pack them."""
+    least_wait: float = 0.0
+    """For an answer, however little a message allows for it, before it is sent again."""
 
 
 LAN: Final = LinkSettings(ping=5.0, patience=5.0, unacknowledged=6.0)
-SLOW: Final = LinkSettings(ping=60.0, patience=60.0, unacknowledged=60.0, is_narrow=True)
+SLOW: Final = LinkSettings(
+    ping=60.0, patience=60.0, unacknowledged=60.0, is_narrow=True, least_wait=60.0
+)
 LINKS: Final = {"lan": LAN, "slow": SLOW}
 
 

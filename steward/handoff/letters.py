@@ -34,6 +34,9 @@ class Letters:
         self.start = start
         self.rng = rng
         self.new_token = new_token
+        self.least_wait = 0.0
+        """Seconds that the link needs, whatever the messages' timeouts: results and cancels have
+        their own, which knows nothing of it."""
 
     def question(self, look: Look) -> Frame:
         """Who are you? A frame without messages and instance."""
@@ -52,7 +55,7 @@ class Letters:
         lane.signature = signature_of(frame)
         look.view.sent(frame, lane.signature, look.now)
         still_open = look.still_open
-        lane.patience = min((m.timeout for m in still_open), default=10.0)
+        lane.patience = max(self.least_wait, min((m.timeout for m in still_open), default=10.0))
         is_patient = not any(m.retries for m in still_open)
         pause = self._pause(lane, lane.patience) if is_patient and lane.tries else lane.patience
         overdue = look.view.pace.overdue(lane.size, lane.patience)

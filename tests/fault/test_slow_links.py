@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from secrets import token_hex
 
 import pytest
@@ -39,6 +40,24 @@ async def test_no_frame_goes_twice_while_its_answer_is_on_its_way(world: Fleet) 
         carried = [entry.seq for frame in sniffer.frames for entry in frame.messages]
     assert len(sniffer.frames) > 2
     assert carried == list(range(1, len(ids) + 1))
+
+
+@pytest.mark.timeout(120)
+async def test_a_long_result_goes_once_too(world: Fleet) -> None:
+    """Nobody gave it a timeout: it needs twelve seconds."""
+    await world.start("central", *SLOW)
+    async with (
+        Proxy(world.broker.port, seed=1) as link,
+        Sniffer(world.broker.address, "central.EventACK.Result") as sniffer,
+    ):
+        await world.start("ship1", *SLOW, broker=link.address)
+        await world.ends(await world.submit(world.shell("ship1", "true")))
+        link.shape(replace(NARROW, bandwidth=1_500))
+        script = "head -c 16000 /dev/urandom | od -An -v -tx1 | tr -d ' '"
+        await world.ends(await world.submit(world.shell("ship1", script)), 60)
+        await world.ends(await world.submit(world.shell("ship1", "true")), 60)
+        carried = [entry.seq for frame in sniffer.frames for entry in frame.messages]
+    assert carried == [1, 2, 3]
 
 
 async def test_what_was_lost_beside_a_living_node_goes_again_soon(world: Fleet) -> None:

@@ -229,3 +229,13 @@ def test_what_is_held_expires_though_it_was_bound(s: End, r: End, clock: Clock) 
 )
 def test_attempts_begun(passed: float, retries: int, begun: int) -> None:
     assert attempts_at(5.0, 100.0, 10.0, retries, 100.0 + passed) == begun
+
+
+def test_nothing_goes_again_before_the_link_can_have_answered(s: End, r: End, clock: Clock) -> None:
+    """Attempts pass as the message says, all the same."""
+    s.core.sender.letters.least_wait = 60
+    m = s.send("R", timeout=10, retries=7)
+    meet(s, r, m.subject)
+    assert run_until(s, clock, m.subject, 1059.9) == 1
+    assert s.row(m).attempts == 6
+    assert run_until(s, clock, m.subject, 1060.1) == 1
