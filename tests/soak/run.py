@@ -4,6 +4,9 @@ It is the laboratory's town, work and nemesis, but for what would end the proces
 measured: a kill begins a new life with fresh memory, and would hide a leak. So one ship takes all
 kills, of its daemon and of its runner; everybody else sees it die, but goes on. The broker dies,
 links break and bend, clocks jump, daemons and runners are stopped for a while, everywhere.
+
+What a daemon remembers for a quarter of an hour (the frames that it has sent) fills up in the first
+half of half an hour: shorter runs show it as growth.
 """
 
 from __future__ import annotations
