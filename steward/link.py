@@ -50,7 +50,7 @@ class LinkSettings:
     """For an answer, however little a message allows for it, before it is sent again."""
 
 
-LAN: Final = LinkSettings(ping=5.0, patience=5.0, unacknowledged=6.0)
+LAN: Final = LinkSettings(ping=5.0, patience=5.0, unacknowledged=6.0, retry_most=3.0)
 SLOW: Final = LinkSettings(
     ping=60.0, patience=60.0, unacknowledged=60.0, is_narrow=True, least_wait=60.0
 )

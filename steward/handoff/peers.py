@@ -16,6 +16,8 @@ OFFSET_WINDOW = 600.0
 
 MOST_TRANSMISSIONS = 2048
 LEAST_TRANSMISSIONS = 16
+MOST_ANSWERED = 64
+"""Of those that were answered: another answer to one may still prove that there are two machines."""
 REMEMBERED = 900.0
 """Seconds for which a transmission is kept for its receipt, beyond the last few."""
 
@@ -74,14 +76,40 @@ class LaneView:
     """And it waits for the answer to a question."""
 
 
+class Largest:
+    """The largest sample of the last ``OFFSET_WINDOW`` seconds; the newest one stays for ever."""
+
+    def __init__(self) -> None:
+        self._falling: deque[tuple[float, float]] = deque()
+        """(steady time, sample), each larger than all that came after it."""
+
+    def add(self, sample: float, now: Now) -> float:
+        """The largest with this one."""
+        while self._falling and self._falling[-1][1] <= sample:
+            self._falling.pop()
+        self._falling.append((now.steady, sample))
+        while self._falling[0][0] < now.steady - OFFSET_WINDOW:
+            self._falling.popleft()
+        return self._falling[0][1]
+
+    def clear(self) -> None:
+        self._falling.clear()
+
+    @property
+    def value(self) -> float | None:
+        """None: no sample."""
+        return self._falling[0][1] if self._falling else None
+
+
 @dataclass(slots=True)
 class PeerView:
     """What this start knows of one peer."""
 
     transmissions: OrderedDict[str, Transmission] = field(default_factory=OrderedDict)
-    offsets: deque[tuple[float, float]] = field(default_factory=deque)
-    """(steady time, the peer's clock minus mine) since the adoption, each larger than all that
-    came after it: the first is the largest of the window."""
+    answered: deque[str] = field(default_factory=deque)
+    """Those of the transmissions that have been answered."""
+    offsets: Largest = field(default_factory=Largest)
+    """The peer's clock minus mine, by its receipts since the adoption."""
     fresh: float = float("-inf")
     """Since when it is proved that the adopted store answers; an answer that took long counts as
     one of half a minute ago, or the slowest links would ask for ever."""
@@ -92,8 +120,8 @@ class PeerView:
     """What it last said of itself: a hint, no more."""
     tell_retired: str = ""
     """A store id that was retired, and has spoken since."""
-    ahead: float = float("-inf")
-    """By how much its clock was seen to be ahead of mine, at most, since mine was set."""
+    ahead: Largest = field(default_factory=Largest)
+    """By how much its clock was seen to be ahead of mine, since mine was set."""
     heard_since_step: bool = False
     """Since my clock was last set back."""
     era: int = 0
@@ -127,18 +155,20 @@ class PeerView:
         """When a lane tries again although nothing says that its last try was lost."""
         return lane.last_sent + max(AGAIN, self.pace.overdue(lane.size, lane.patience))
 
+    def note_answer(self, tx: str, store: str) -> None:
+        """``store`` has answered ``tx``, which is one of the transmissions, for the first time."""
+        self.transmissions[tx].answered_by = store
+        self.answered.append(tx)
+        if len(self.answered) > MOST_ANSWERED:
+            self.transmissions.pop(self.answered.popleft(), None)
+
     def sample_clock(self, theirs: float, now: Now) -> None:
-        ahead = theirs - now.wall
-        while self.offsets and self.offsets[-1][1] <= ahead:
-            self.offsets.pop()
-        self.offsets.append((now.steady, ahead))
-        while self.offsets[0][0] < now.steady - OFFSET_WINDOW:
-            self.offsets.popleft()
+        self.offsets.add(theirs - now.wall, now)
 
     @property
     def offset(self) -> float | None:
         """What to add to my wall time to get the peer's, early by a round trip at most."""
-        return self.offsets[0][1] if self.offsets else None
+        return self.offsets.value
 
     def are_two(self, store: str, tx: Transmission, now: Now) -> bool:
         """Note that ``store`` answered ``tx``; True if two stores answer by turns. One that was
@@ -219,7 +249,7 @@ class Peers:
     def clock_stepped(self, *, back: bool) -> None:
         """My clock was set: what was known of the others', seen from mine, says nothing."""
         for view in self._views.values():
-            view.ahead = float("-inf")
+            view.ahead.clear()
             view.heard_since_step = view.heard_since_step and not back
 
     def lanes(self) -> tuple[Subject, ...]:

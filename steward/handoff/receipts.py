@@ -75,7 +75,8 @@ class Receipts:
             return False
         if tx.answered_by not in ("", r.store):
             return False
-        tx.answered_by = r.store
+        if not tx.answered_by:
+            view.note_answer(r.tx, r.store)
         return True
 
     def _judge(

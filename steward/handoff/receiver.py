@@ -97,10 +97,9 @@ class Receiver:
     def hear(self, inbox: Receiving, frm: NodeName, clock: float, now: Now) -> None:
         """News of the sender's clock: its waiting expiries are reckoned anew (rule 11)."""
         self.watch_clock(now)
-        view, ahead = self.peers[frm], clock - now.wall
+        view = self.peers[frm]
         view.heard_since_step = True
-        view.ahead = max(view.ahead, ahead)
-        inbox.reckon(frm, view.ahead)
+        inbox.reckon(frm, view.ahead.add(clock - now.wall, now))
 
     def watch_clock(self, now: Now) -> None:
         """After a step of this node's own clock, what was known of the others' says nothing."""
@@ -177,9 +176,10 @@ class Receiver:
 
     def _expiry(self, e: Entry, frm: NodeName) -> float | None:
         """As the sender reckoned it, or by what I know of its clock: the earlier one holds."""
-        if e.expires is None or e.deadline is None:
+        ahead = self.peers[frm].ahead.value
+        if e.expires is None or e.deadline is None or ahead is None:
             return e.expires
-        return min(e.expires, e.deadline - self.peers[frm].ahead)
+        return min(e.expires, e.deadline - ahead)
 
     def _verdict(
         self, e: Entry, arrival: Arrival, again: bool, now: Now, node: Node

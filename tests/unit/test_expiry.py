@@ -54,7 +54,24 @@ def test_the_offset_is_the_largest_of_the_last_ten_minutes(s: End, clock: Clock)
     s.send("R")
     slow_meet(s, r, clock, s.frame(m.subject), 8.0)
     assert view.offset == pytest.approx(96.0)
-    assert len(view.offsets) == 1
+
+
+def test_a_senders_clock_that_stood_wrong_for_a_moment_is_forgotten_after_ten_minutes(
+    s: End, clock: Clock
+) -> None:
+    r = End("R", clock)
+    first = s.send("R")
+    meet(s, r, first.subject)
+    s.skew = 3600.0
+    exchange(s, r, first.subject)
+    s.skew = 0.0
+    soon = s.send("R", ttl=60)
+    assert exchange(s, r, soon.subject).verdicts  # it errs early: that clock may have been right
+    assert s.state(soon) == (State.EXPIRED, True)
+    clock.t += 601
+    later = s.send("R", ttl=60)
+    meet(s, r, later.subject)  # after so long a silence it asks first
+    assert not exchange(s, r, later.subject).verdicts
 
 
 def test_an_event_that_is_too_late_is_voided_not_handled(s: End, clock: Clock) -> None:
