@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -120,6 +121,7 @@ class DaemonViews:
             connected=self._bus.connected,
             reconnects=self._bus.reconnects,
             dropped=self._facts.dropped() + self._bus.incoming.dropped + self._bus.replies.dropped,
+            tasks=len(asyncio.all_tasks()),
         )
 
     def totals(self, tables: Tables) -> Totals:

@@ -34,7 +34,7 @@ _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 class Snapshot:
     """What is so now. Counts by state; ``oldest`` = seconds that the oldest open message waits;
     ``reconnects`` and ``dropped`` since the daemon's start; ``hello_nodes`` = nodes that have ever
-    said hello."""
+    said hello; ``tasks`` of the loop, those of other daemons on it too."""
 
     messages: Mapping[str, int] = field(default_factory=dict)
     oldest: float = 0.0
@@ -44,6 +44,7 @@ class Snapshot:
     connected: bool = False
     reconnects: int = 0
     dropped: int = 0
+    tasks: int = 0
 
 
 TakeSnapshot = Callable[[], Coroutine[Any, Any, Snapshot]]
@@ -227,6 +228,7 @@ class _Gauges(Collector):
         for name, text, value in (
             ("steward_oldest_message_seconds", "How long the oldest open one waits.", now.oldest),
             ("steward_broker_connected", "1 while the broker is connected.", int(now.connected)),
+            ("steward_tasks", "Tasks of the daemon's loop.", now.tasks),
             ("total_running_processes", "Processes not terminated.", _alive(now.processes)),
             ("hello_nodes", "Nodes that have said hello.", now.hello_nodes),
         ):

@@ -62,6 +62,7 @@ class Daemon:
             connected=True,
             reconnects=5,
             dropped=7,
+            tasks=9,
         )
         self.asked = 0
         self.threads: set[int] = set()
@@ -131,6 +132,7 @@ async def test_gauges_are_what_the_daemon_says_now(daemon: Daemon) -> None:
     assert samples["steward_processes{state=terminated}"] == 1
     assert samples["total_running_processes"] == 6
     assert samples["hello_nodes"] == 3
+    assert samples["steward_tasks"] == 9
     assert samples["steward_broker_connected"] == 1
     assert samples["steward_broker_reconnects_total"] == 5
     assert samples["steward_arrivals_dropped_total"] == 7
