@@ -17,7 +17,7 @@ OFFSET_WINDOW = 600.0
 MOST_TRANSMISSIONS = 2048
 LEAST_TRANSMISSIONS = 16
 MOST_ANSWERED = 64
-"""Of those that were answered: another answer to one may still prove that there are two machines."""
+"""Of the answered: a second answer to one may still show that there are two machines."""
 REMEMBERED = 900.0
 """Seconds for which a transmission is kept for its receipt, beyond the last few."""
 
