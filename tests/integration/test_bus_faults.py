@@ -17,7 +17,7 @@ import pytest
 
 from node.broker import Broker
 from steward.bus import Bus
-from steward.link import LAN, SLOW, Link, LinkSettings
+from steward.link import LAN, SLOW, Endpoint, Link, LinkSettings
 from tests.conftest import WaitFor
 from tests.integration.test_bus import CENTRAL, SHIP, running
 from tests.proxy import Proxy
