@@ -89,6 +89,7 @@ class Daemon:
         runs = Runs(
             settings.state_dir, limit=settings.limits.output_bytes, rests=self._runner_rests
         )
+        call_soon = loop.call_soon_threadsafe
         handoff = Handoff(settings.node, store.start, Random(), lambda: token_hex(8))
         handoff.sender.letters.least_wait = bus.settings.least_wait
         self._handoff = handoff
@@ -98,10 +99,11 @@ class Daemon:
         )
         site.wake = publishers.wake
         site.wake_soon = publishers.wake_soon
+        site.has_queued = lambda lane: call_soon(publishers.wake, [lane])
         site.tails = tails = Tails(settings.node, bus, runs, PACES[settings.link])
         site.roster = Roster(
             handoff,
-            lambda lanes: loop.call_soon_threadsafe(publishers.wake, lanes),
+            lambda lanes: call_soon(publishers.wake, lanes),
             is_central=settings.node == settings.central,
         )
         permits = Permits(settings.permits, registry(), permitted_to_all())

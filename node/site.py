@@ -59,6 +59,7 @@ class NodeSite:
         self.started = time.monotonic()
         self.report = report
         self.wake: Callable[[Iterable[Subject]], None] = lambda lanes: None
+        self.has_queued: Callable[[Subject], object] = lambda lane: None
         self.wake_soon: Callable[[Iterable[Subject]], None] = lambda lanes: None
         self.roster: Roster
         self.tails: Tails

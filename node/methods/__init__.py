@@ -17,7 +17,7 @@ from steward.errors import Refused
 from steward.handoff.state import Arrival, Now
 from steward.message import Body, Kind, MessageId
 from steward.store import Tables
-from steward.subjects import NodeName
+from steward.subjects import NodeName, Subject
 
 COMMANDS = frozenset({Kind.COMMAND_ACK, Kind.COMMAND_NACK})
 EVENTS = frozenset({Kind.EVENT_ACK, Kind.EVENT_NACK})
@@ -46,6 +46,9 @@ class Site(Protocol):
     def start_process(self, name: str) -> None: ...
 
     def on_hello(self, tables: Tables, event: Event) -> None: ...
+
+    def has_queued(self, lane: Subject) -> object:
+        """In the store's thread: the unit of work that is under way has put something there."""
 
     def watch_output(self, tables: Tables, id: MessageId, frm: NodeName, token: str) -> None: ...
 

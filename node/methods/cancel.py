@@ -25,7 +25,9 @@ def handle(site: Site, tables: Tables, events: Sequence[Event]) -> None:
         for command in waiting:
             reason = "cancelled while it waited"
             outcome = Outcome(about=command.id, state=State.CANCELLED, reason=reason)
-            end(tables, command, outcome, site.now())
+            result = end(tables, command, outcome, site.now())
+            if result is not None:
+                site.has_queued(result)
 
 
 METHOD = Method(

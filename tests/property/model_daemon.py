@@ -148,6 +148,9 @@ class ModelDaemon(ModelDisk):
         if self.is_up:
             self.executor.collect(key)
 
+    def has_queued(self, lane: Subject) -> None:
+        self.wake([lane])
+
     def wake(self, lanes: Iterable[Subject]) -> None:
         self.woken |= dict.fromkeys(lanes)
 

@@ -241,6 +241,19 @@ def a_clocks_news_that_a_full_disk_undid_counts_with_the_next_letter(
     assert state(a, id) == (State.EXPIRED, True)
 
 
+def the_result_of_a_command_cancelled_while_it_waits_goes_at_once(
+    town: Town, a: ModelEnd, b: ModelEnd
+) -> None:
+    """It lay in the outbox until another result, or a restart, woke its lane."""
+    town.submit(a, b, Kind.COMMAND_ACK)
+    town.run(0.5, finishing=False)
+    id = town.submit(a, b, Kind.COMMAND_ACK)
+    town.run(0.5, finishing=False)
+    town.cancel(a, id)
+    town.run(30, finishing=False)
+    assert state(a, id) == (State.CANCELLED, True)
+
+
 # -------------------------------------------------------------------- lanes, and the real store
 
 
@@ -286,6 +299,7 @@ HISTORIES: dict[History, tuple[str, ...]] = {
     a_command_whose_runner_was_killed_is_interrupted_not_run_again: ("re-run after a crash",),
     a_result_is_queued_in_the_commit_that_ends_its_command: ("a result in another commit",),
     a_clocks_news_that_a_full_disk_undid_counts_with_the_next_letter: (),
+    the_result_of_a_command_cancelled_while_it_waits_goes_at_once: (),
     a_subject_that_is_stuck_delays_no_other: ("one frame per node instead of per stream",),
     a_unit_that_fails_leaves_nothing_in_memory: ("caches outlive a rollback",),
 }
