@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
 import signal
 import socket
@@ -40,6 +41,7 @@ async def _node(settings: Settings) -> None:
     from node.daemon import Daemon
 
     daemon = Daemon(settings)
+    gc.freeze()  # what is loaded by now stays: the collector need not look at it time and again
     _on_signals(daemon.stop)
     # A handler, not SIG_IGN: what is ignored stays so in every command that the node starts.
     asyncio.get_running_loop().add_signal_handler(
