@@ -19,7 +19,7 @@ def sync_folder(folder: Path) -> None:
 def make_folder(folder: Path, mode: int = 0o777) -> None:
     """Make it, and those above it that are missing, for good. The name of one that is there is
     synced too: who made it may have been killed before that."""
-    if not folder.exists():
+    if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(mode, exist_ok=True)
     # Who may not read the folder above it cannot sync that.
