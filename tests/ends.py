@@ -140,3 +140,8 @@ def exchange(sender: End, receiver: End, subject: Subject) -> Receipt:
     sender.judge(receipt)
     assert receipt is not None
     return receipt
+
+
+def alarm(end: End, of: End) -> str:
+    """Why it exchanges nothing with the other one; empty: it does."""
+    return end.ledger.sending.peer(of.name).alarm

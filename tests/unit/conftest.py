@@ -1,4 +1,4 @@
-"""Fixtures of the command line's tests: a daemon in memory, and ``steward`` run in this process."""
+"""Fixtures: a daemon in memory and ``steward`` run in this process; two cores to hand letters on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from steward.cli import main
+from tests.ends import Clock, End
 from tests.fake_daemon import FakeDaemon
 
 
@@ -42,3 +43,20 @@ def steward(
         return Ran(end.value.code, out, err)
 
     return run
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def s(clock: Clock) -> End:
+    """The sender."""
+    return End("S", clock)
+
+
+@pytest.fixture
+def r(clock: Clock) -> End:
+    """The receiver."""
+    return End("R", clock)

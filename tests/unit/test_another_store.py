@@ -2,31 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from steward.handoff.state import Work
 from steward.message import Kind, State
-from tests.ends import Clock, End, exchange, meet
+from tests.ends import Clock, End, alarm, exchange, meet
 from tests.property import mutated_sender
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def s(clock: Clock) -> End:
-    return End("S", clock)
-
-
-@pytest.fixture
-def r(clock: Clock) -> End:
-    return End("R", clock)
-
-
-def alarm(end: End, of: End) -> str:
-    return end.ledger.sending.peer(of.name).alarm
 
 
 def test_a_hello_with_another_store_is_a_reason_to_ask_no_more(

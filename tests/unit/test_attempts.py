@@ -10,21 +10,6 @@ from steward.subjects import Subject, parse
 from tests.ends import Clock, End, exchange, meet
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def s(clock: Clock) -> End:
-    return End("S", clock)
-
-
-@pytest.fixture
-def r(clock: Clock) -> End:
-    return End("R", clock)
-
-
 def run_until(s: End, clock: Clock, lane: Subject, t: float, *, can_send: bool = True) -> int:
     """Look at the lane whenever it is due; how many frames went out."""
     frames = 0

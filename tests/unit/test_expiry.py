@@ -9,16 +9,6 @@ from steward.message import Kind, State
 from tests.ends import Clock, End, exchange, meet
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def s(clock: Clock) -> End:
-    return End("S", clock)
-
-
 def slow_meet(s: End, r: End, clock: Clock, frame: Frame, seconds: float) -> None:
     """A round trip that takes its time."""
     clock.t += seconds / 2

@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 from steward.handoff.peers import FRESH
 from steward.message import Kind
 from steward.subjects import Subject
 from tests.ends import Clock, End, exchange, meet
 
 RESULTS = Subject("S.EventACK.Work")
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def s(clock: Clock) -> End:
-    return End("S", clock)
-
-
-@pytest.fixture
-def r(clock: Clock) -> End:
-    return End("R", clock)
 
 
 def have_talked(s: End, r: End) -> Subject:

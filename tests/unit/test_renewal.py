@@ -9,33 +9,14 @@ from msgspec import structs
 
 from steward.frames import Receipt
 from steward.message import Kind, State
-from tests.ends import Clock, End, exchange, meet
+from tests.ends import Clock, End, alarm, exchange, meet
 from tests.property import mutated_receiver
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def s(clock: Clock) -> End:
-    return End("S", clock)
-
-
-@pytest.fixture
-def r(clock: Clock) -> End:
-    return End("R", clock)
 
 
 def restored(end: End, backup: object) -> None:
     """A backup is put back, and nobody says so."""
     end.ledger = copy.deepcopy(backup)  # type: ignore[assignment]
     end.restart()
-
-
-def alarm(end: End, of: End) -> str:
-    return end.ledger.sending.peer(of.name).alarm
 
 
 # ---------------------------------------------------------------- an older copy receives
