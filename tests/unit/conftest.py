@@ -1,4 +1,4 @@
-"""Fixtures: a daemon in memory and ``steward`` run in this process; two cores to hand letters on."""
+"""Fixtures: a daemon in memory, ``steward`` run in this process, two cores that exchange letters."""
 
 from __future__ import annotations
 
