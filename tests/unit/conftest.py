@@ -1,4 +1,4 @@
-"""Fixtures: a daemon in memory, ``steward`` run in this process, two cores that exchange letters."""
+"""Fixtures: a daemon in memory, ``steward`` run in this process, and two cores that talk."""
 
 from __future__ import annotations
 
