@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# One more than cores: most tests wait for real processes.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .PHONY: install demo test check torture fuzz soak test-root test-power bench bench-compare bench-profile pictures lock clean
 .DEFAULT_GOAL := install
@@ -20,7 +22,7 @@ demo: install
 	$(BIN)/steward demo $(ARGS)
 
 test: install check
-	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 # As root: a real small file system.
 test-root: install
