@@ -215,7 +215,21 @@ def test_unknown_may_be_replaced_by_proof_once(history: History) -> None:
 def test_a_link_lost_while_it_is_published_changes_the_end_of_a_notice(history: History) -> None:
     history.change("loose", state="undelivered", finals=["published", "undelivered"])
     history.texts["ship1", "central"].remove("loose")
+    history.fault("reset", "central", 10.9, 10.9)
     explains(history, v.RECORD, "loose")
+
+
+def test_a_notice_that_ends_twice_while_its_link_is_whole_is_caught(history: History) -> None:
+    history.change("loose", state="undelivered", finals=["published", "undelivered"])
+    history.texts["ship1", "central"].remove("loose")
+    assert found(judge(history.write()), explained=False) == {(v.RECORD, "loose")}
+
+
+def test_a_command_that_outlives_its_limit_is_caught(history: History) -> None:
+    history.entries = [entry for entry in history.entries if entry[1:4:2] != ("long", "end")]
+    history.entries.append(("ship1", "long", 38.3, "end"))
+    history.change("long", state="succeeded", outcome=ran(8.3), ended=38.6)
+    assert found(judge(history.write()), explained=False) == {(v.END, "long")}
 
 
 def test_a_wait_under_faults_is_not_held_against_others(history: History) -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from tests.torture.checker.lab import Lab
-from tests.torture.checker.stores import Store
+from tests.torture.checker.stores import Row, Store
 from tests.torture.checker.verdicts import RECORD, TWICE, Finding
+
+BREAKING = frozenset({
+    "broker", "profile", "cut", "blackhole", "oneway", "reset", "slow-consumer", "stop", "kill",
+    "wipe",
+})  # fmt: skip
+NOTICED = 15.0
+"""Seconds after which a node has noticed, at the latest, that its link is gone."""
 
 
 def find(lab: Lab) -> Iterator[Finding]:
@@ -15,7 +23,7 @@ def find(lab: Lab) -> Iterator[Finding]:
     yield from _texts(lab)
     for stores in lab.stores.values():
         for store in stores:
-            yield from _journal(store)
+            yield from _journal(lab, store)
             yield from (Finding(RECORD, "I1", store.name, text) for text in store.troubles)
 
 
@@ -44,7 +52,7 @@ def _texts(lab: Lab) -> Iterator[Finding]:
             yield Finding(TWICE, "I2", id, f"sent once, and logged by {', '.join(sorted(logged))}")
 
 
-def _journal(store: Store) -> Iterator[Finding]:
+def _journal(lab: Lab, store: Store) -> Iterator[Finding]:
     """It is written behind the store, which knows what it still lacks."""
     accepted: Counter[str] = Counter()
     final: dict[str, list[str]] = defaultdict(list)
@@ -63,9 +71,8 @@ def _journal(store: Store) -> Iterator[Finding]:
         ends = [s for i, s in enumerate(states) if i or s != "unknown" or len(states) == 1]
         if len(ends) > 1:
             text = f"{store.name}'s journal has more than one end of it: {', '.join(states)}"
-            # A notice counts as published before it is, so that it never is twice.
-            late = row.kind.endswith("NACK") and ends == ["published", "undelivered"]
-            excuse = f"link of {store.node} lost while it was being published" if late else ""
+            is_late = row.kind.endswith("NACK") and ends == ["published", "undelivered"]
+            excuse = _link_lost(lab, store, row) if is_late else ""
             yield Finding(RECORD, "I1", row.id, text, excuse)
         elif row.n not in store.untold and row.confirmed and ends != [row.state]:
             text = f"it is {row.state}, and {store.name}'s journal says {ends or 'nothing'}"
@@ -73,3 +80,14 @@ def _journal(store: Store) -> Iterator[Finding]:
     for id in {*accepted, *final}:
         text = f"{store.name}'s journal has it, and its store does not"
         yield Finding(RECORD, "I1", id, text)
+
+
+def _link_lost(lab: Lab, store: Store, row: Row) -> str:
+    """What broke the link while a notice was being published: it counts as published before it is,
+    so that it never is twice."""
+    offers = lab.offers_of.get(row.id, ())
+    since = lab.accepted_t(offers[0], row) if offers else 0.0
+    ended = lab.clocks.true_time(store.node, row.ended_at)
+    upto = math.inf if ended is None else ended
+    faults = lab.clocks.touching([store.node], since - NOTICED, upto, BREAKING)
+    return f"{faults[-1].what} of {faults[-1].who[0]} while it was published" if faults else ""

@@ -101,6 +101,19 @@ def _starts(lab: Lab, offer: Offer, row: Row) -> Iterator[Finding]:
     works_on = offer.script.split(" ")[0] in ("sleep", "print")
     if row.state == "succeeded" and works_on and starts and not lab.ends_of.get(offer.id):
         yield Finding(END, "I4", offer.id, "said to have succeeded, but it has not ended")
+    yield from _limit(lab, offer, row)
+
+
+def _limit(lab: Lab, offer: Offer, row: Row) -> Iterator[Finding]:
+    """Nobody lost sight of it, so it had to be killed once its limit was over."""
+    starts, ends = lab.starts_of.get(offer.id, ()), lab.ends_of.get(offer.id, ())
+    if not offer.method_timeout or row.state not in RAN or not (starts and ends):
+        return
+    since, upto = starts[0].t, ends[0].t
+    over = upto - since - lab.clocks.stopped(offer.to, since, upto) - offer.method_timeout
+    if over > SLACK:
+        text = f"ran on for {over:.1f} s after its limit of {offer.method_timeout} s"
+        yield Finding(END, "I4", offer.id, text)
 
 
 def _texts(lab: Lab, offer: Offer, row: Row) -> Iterator[Finding]:
