@@ -28,12 +28,14 @@ def own(folder: Path) -> int:
     except BlockingIOError:
         pid = os.pread(handle, 32, 0).decode(errors="replace").strip()
         os.close(handle)
+        named = f" (process {pid})" if pid else ""
         raise StateFolderInUse(
-            f"another daemon (process {pid}) uses {folder}",
+            f"another daemon{named} uses {folder}",
             "stop it, or give this one a --state-dir of its own",
         ) from None
     os.ftruncate(handle, 0)
-    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    with contextlib.suppress(OSError):  # On a full disk the lock holds as well; it names nobody.
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
     return handle
 
 

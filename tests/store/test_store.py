@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+from steward import store_file
 from steward.errors import StateFolderInUse, StoreDamaged
 from steward.store import Store, Tables, Touched
 from steward.subjects import NodeName
@@ -136,6 +139,21 @@ async def test_a_state_folder_has_one_daemon(store: Store, opener: Opener) -> No
         await opener()
     await store.close()
     await opener()
+
+
+def test_a_folder_is_owned_on_a_full_disk_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    handle = store_file.own(tmp_path)
+    try:
+        with pytest.raises(StateFolderInUse, match=f"another daemon uses {tmp_path}"):
+            store_file.own(tmp_path)
+    finally:
+        os.close(handle)
 
 
 async def test_a_state_folder_has_one_name(store: Store) -> None:
