@@ -179,8 +179,17 @@ def test_a_clock_that_jumped_since_explains_a_late_start(history: History) -> No
 
 def test_a_clock_that_was_wrong_before_explains_an_early_end(history: History) -> None:
     history.change("late", ttl=7.0)
-    history.fault("clock", "ship1", 1.5, 2.5, "-3600.0")
+    history.fault("clock", "central", 1.5, 2.5, "3600.0")
     explains(history, v.END, "late")
+
+
+@pytest.mark.parametrize(("who", "by"), [("central", "-3600.0"), ("ship1", "3600.0")])
+def test_a_clock_that_is_right_again_and_was_not_ahead_explains_no_early_end(
+    history: History, who: str, by: str
+) -> None:
+    history.change("late", ttl=7.0)
+    history.fault("clock", who, 1.5, 2.5, by)
+    assert found(judge(history.write()), explained=False) == {(v.END, "late")}
 
 
 def test_a_daemon_that_stood_still_is_not_to_blame_for_a_late_start(history: History) -> None:

@@ -48,16 +48,24 @@ def _late(lab: Lab) -> Iterator[Finding]:
 
 
 def _early(lab: Lab) -> Iterator[Finding]:
-    """What counts as expired has had its time, but for a round trip. A clock's jump is remembered
-    for a while, and errs on the side of not starting."""
+    """What counts as expired has had its time, but for a round trip. That the sender's clock was
+    ahead of what it is now is remembered for a while, and errs on the side of not starting; of a
+    receiver's own jump only those feel it that wait there."""
     for offer, store, row in lab.judged():
         if row.state != "expired" or row.expires is None or row.ended_at is None:
             continue
-        early = row.expires - row.ended_at
+        early, since = row.expires - row.ended_at, lab.accepted_t(offer, row)
+        ended = lab.clocks.true_time(offer.frm, row.ended_at)
+        if ended is not None:
+            early = min(early, since + offer.ttl - ended)
         if early > ROUND_TRIP:
-            upto = lab.clocks.true_time(offer.frm, row.ended_at) or math.inf
-            since = lab.accepted_t(offer, row) - REMEMBERED
-            faults = lab.clocks.touching([offer.frm, offer.to], since, upto, {"clock"})
+            upto = math.inf if ended is None else ended
+            faults = lab.clocks.touching([offer.to], since, upto, {"clock"})
+            faults += [
+                fault
+                for fault in lab.clocks.touching([offer.frm], since - REMEMBERED, upto, {"clock"})
+                if float(fault.detail) > 0 or fault.until > since or ended is None
+            ]
             excuse = f"clock of {', '.join(sorted({w for f in faults for w in f.who}))}"
             text = f"{store.name} says that it expired, {early:.2f} s before its time"
             yield Finding(END, "I4", offer.id, text, excuse if faults else "")
