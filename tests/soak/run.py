@@ -5,8 +5,8 @@ measured: a kill begins a new life with fresh memory, and would hide a leak. So 
 kills, of its daemon and of its runner; everybody else sees it die, but goes on. The broker dies,
 links break and bend, clocks jump, daemons and runners are stopped for a while, everywhere.
 
-What a daemon remembers for a quarter of an hour (the frames that it has sent) fills up in the first
-half of half an hour: shorter runs show it as growth.
+What a daemon remembers for a quarter of an hour (the frames that nobody has answered) fills up in
+the first half of half an hour: shorter runs show it as growth.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from steward.control.client import ControlClient
 from steward.errors import StewardError
 from tests.bench import process
 from tests.soak.samples import Sample, look
-from tests.torture import nemesis, quiet, work
+from tests.torture import nemesis, quiet, report, work
 from tests.torture.faults import Nemesis
 from tests.torture.ledger import now
 from tests.torture.nemesis import Fault
@@ -53,12 +53,19 @@ class Soak(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """``drained``: whether every message had its end; ``faults``: how many there were, by kind."""
+    """``drained``: whether every message had its end; ``faults``: how many there were, by kind;
+    ``deaths``: the nodes whose daemon ended by itself, each time: a new life would hide a leak."""
 
     samples: list[Sample]
     drained: bool
     messages: int
     faults: dict[str, int]
+    deaths: list[str]
+
+    @property
+    def is_whole(self) -> bool:
+        """Nothing was left open, and nobody ended who should not have."""
+        return self.drained and not self.deaths
 
 
 async def soak(folder: Path, what: Soak) -> Found:
@@ -92,7 +99,9 @@ async def soak(folder: Path, what: Soak) -> Found:
         drained = await quiet.drained(here, healed, DRAIN_WITHIN)
         await asyncio.gather(*(member.stop() for member in here.members.values()))
     kinds = [fault.what for fault in faults]
-    return Found(samples, drained, messages, {kind: kinds.count(kind) for kind in sorted({*kinds})})
+    counts = {kind: kinds.count(kind) for kind in sorted({*kinds})}
+    deaths = [death["node"] for death in report.lines(folder, "deaths.jsonl")]
+    return Found(samples, drained, messages, counts, deaths)
 
 
 def spared(plan: Sequence[Fault]) -> list[Fault]:

@@ -1,7 +1,7 @@
 """The soak's table judges each life of a process that is long enough, and names what grows."""
 
 from tests.soak.report import grown, rows, table
-from tests.soak.run import VICTIM, spared
+from tests.soak.run import VICTIM, Found, spared
 from tests.soak.samples import Sample
 from tests.torture.nemesis import Fault
 
@@ -40,3 +40,9 @@ def test_kills_are_for_one_ship_alone() -> None:
         ("kill", VICTIM),
         ("cut", "ship1"),
     ]
+
+
+def test_a_daemon_that_ended_by_itself_is_not_forgiven() -> None:
+    assert Found([], True, 0, {}, []).is_whole
+    assert not Found([], True, 0, {}, ["ship1"]).is_whole
+    assert not Found([], False, 0, {}, []).is_whole
