@@ -235,6 +235,10 @@ def tame_faults(h: History) -> None:
     h.lines["pulse"] = [line | {"duplicates": 0} for line in h.lines["pulse"]]
 
 
+def no_faults(h: History) -> None:
+    h.lines["faults"] = []
+
+
 def _result(h: History, id: str, **facts: Any) -> None:
     outcome: Any = dict(h.told[id].outcome or {})
     h.change(id, outcome=outcome | {"result": outcome["result"] | facts})
@@ -291,4 +295,5 @@ VIOLATIONS: list[tuple[Wrong, str, str]] = [
     (two_ends, v.RECORD, "last"),
     (journal_disagrees, v.RECORD, "last"),
     (tame_faults, v.TAME, "duplicates"),
+    (no_faults, v.TAME, "faults"),
 ]
