@@ -9,9 +9,11 @@ from tests.torture.run import Run, run
 
 SEED = 126
 """Kills four ships within 40 s, while commands run."""
+# ``guesser`` would hide ``again``: it is for ``make torture ARGS="--bug guesser"``.
 BUGS = {
     "liar": verdicts.LOST,
     "again": verdicts.TWICE,
+    "hasty": verdicts.ORDER,
     "late": verdicts.EXPIRY,
     "garbler": verdicts.DIGEST,
 }
