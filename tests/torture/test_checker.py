@@ -247,6 +247,13 @@ def test_a_wait_under_faults_is_not_held_against_others(history: History) -> Non
     assert not judge(history.write()).findings
 
 
+def test_a_wait_of_minutes_is_not_excused_by_short_faults(history: History) -> None:
+    history.change("last", delivered=115.0, ended=115.5)
+    for t in (40.0, 60.0, 80.0, 100.0):
+        history.fault("cut", "ship1", t, t + 1.0)
+    assert (v.WAITED, "last") in found(judge(history.write()), explained=False)
+
+
 def test_a_limit_may_be_over_before_the_first_line(history: History) -> None:
     history.unstarted("long")
     explains(history, v.LOST, "long")

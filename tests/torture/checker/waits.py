@@ -52,14 +52,17 @@ def find(lab: Lab) -> Iterator[Finding]:
 
 
 def untouched(lab: Lab) -> Iterator[tuple[Handoff, float]]:
-    """Each message that was handed over, and how long it waited after the last fault on its way."""
+    """Each message that was handed over, and how long it waited while no fault was on its way, in
+    all: counted from the last fault alone, a wait of minutes would pass for one of seconds."""
     for handoff in handoffs(lab):
-        seconds = handoff.receipted - handoff.accepted
-        if seconds > 0:
+        if handoff.receipted > handoff.accepted:
             way = (handoff.frm, handoff.to)
             faults = lab.clocks.touching(way, handoff.accepted, handoff.receipted)
-            last = max((f.until for f in faults), default=handoff.accepted)
-            yield handoff, max(0.0, handoff.receipted - max(last, handoff.accepted))
+            seconds, since = 0.0, handoff.accepted
+            for fault in sorted(faults, key=lambda f: f.t):
+                seconds += max(0.0, fault.t - since)
+                since = max(since, fault.until)
+            yield handoff, seconds + max(0.0, handoff.receipted - since)
 
 
 def recoveries(lab: Lab) -> list[float]:
