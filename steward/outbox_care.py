@@ -8,6 +8,7 @@ from steward.errors import NotPossible
 from steward.handoff.state import Now
 from steward.message import MessageId
 from steward.outbox_loads import Loads
+from steward.result import without_output
 from steward.subjects import NodeName, Subject
 
 KEEP_SECONDS = 90 * 86400.0
@@ -71,6 +72,14 @@ class Care(Loads):
         self._heard_of.discard(name)
 
     # ---------------------------------------------------------------- retention
+
+    def leave_output_out(self, id: MessageId) -> None:
+        """Of a Result that is larger than the broker takes by now, its output stays here."""
+        n, stream, body = self.con.execute(
+            "SELECT n, stream, body FROM message JOIN body USING (n) WHERE id = ?", (id,)
+        ).fetchone()
+        self.con.execute("UPDATE body SET body = ? WHERE n = ?", (without_output(body), n))
+        self.forget_stream(stream)
 
     def prune(
         self,

@@ -71,6 +71,7 @@ class Publisher:
         # Of an event people want to know that it has arrived; of a command, how it ended.
         self._is_patient = Kind(kind).is_command or method in HIDDEN - ASKING
         self._reports = method not in ASKING
+        self._is_hidden, self._is_result = method in HIDDEN, method == "Result"
         self._look: Callable[[Process, float], Awaitable[float | None]] = (
             self._hand_off if Kind(kind).is_acked else self._cry_out
         )
@@ -163,8 +164,17 @@ class Publisher:
         if not self._bus.connected:
             return  # The next broker may take more.
         now = self._owner.now()
-        queued, bound = tables.outbox.larger(self.subject, max_payload - AROUND)
+        most = max_payload - AROUND
+        queued, bound = tables.outbox.larger(self.subject, most)
+        if self._is_result and (queued or bound):
+            for id in (*queued, *bound):
+                tables.outbox.leave_output_out(id)
+            queued, bound = tables.outbox.larger(self.subject, most)
         reason = f"larger than the broker takes: its max_payload is {max_payload:,} bytes"
+        if self._is_hidden and (queued or bound):
+            self._owner.unsendable(
+                self.subject, BusError(reason, "raise it in the broker's configuration")
+            )
         for id in queued:
             tables.outbox.end(id, State.REFUSED, reason, now)
         tables.outbox.give_up(bound, State.REFUSED, now)

@@ -40,6 +40,21 @@ def with_texts(result: Mapping[str, Any]) -> dict[str, Any]:
     return shown
 
 
+def without_output(body: bytes) -> bytes:
+    """The body of a Result whose output is left out, and said to be: it stays on its node."""
+    message = msgspec.json.decode(body)
+    outcome = msgspec.json.decode(message["data"][0])
+    result = outcome.get("result") or {}
+    for name in ("stdout", "stderr"):
+        for field in (name, f"{name}Tail"):
+            result.pop(field, None)
+            result.pop(f"{field}B64", None)
+        result |= {name: "", f"{name}Cut": result.get(f"{name}Size", 0)}
+    outcome["result"] = result
+    message["data"] = [msgspec.json.encode(outcome).decode()]
+    return msgspec.json.encode(message)
+
+
 def _text(data: bytes) -> str | None:
     try:
         return data.decode()

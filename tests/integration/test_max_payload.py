@@ -86,6 +86,28 @@ async def test_an_output_that_does_not_fit_is_cut_and_pulled_in_smaller_pieces(
         assert (done.status, done.out == data) == (0, True), done.err
 
 
+async def test_a_result_that_a_new_broker_does_not_take_comes_without_its_output(
+    narrow: Fleet, tmp_path: Path
+) -> None:
+    data = bytes(range(256)) * 100
+    (tmp_path / "data").write_bytes(data)
+    [id] = await narrow.submit(narrow.shell("ship1", f"cat {tmp_path}/data; sleep 1"))
+    await narrow.reaches(id, "running")
+    await narrow.broker.stop()
+    await asyncio.sleep(1)  # it ends while there is no broker: its result is made for the old one
+    narrow.broker.max_payload = 8192
+    await narrow.broker.start()
+    [message] = await narrow.ends([id])
+    result = message["result"]
+    assert (message["state"], result["exitCode"], result["stdout"]) == ("succeeded", 0, "")
+    assert (result["stdoutSize"], result["stdoutCut"]) == (len(data), len(data))
+    assert result["stdoutSha256"] == hashlib.sha256(data).hexdigest()
+    narrow.broker.max_payload = SMALL
+    await narrow.broker.restart()
+    done = await Shell(narrow.folder / "central")("messages", "output", id)
+    assert (done.status, done.out == data) == (0, True), done.err
+
+
 async def test_a_pull_of_zeros_fits_the_usual_broker(world: Fleet, tmp_path: Path) -> None:
     await world.start("central")
     await world.start("ship1")
