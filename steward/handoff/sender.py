@@ -67,9 +67,12 @@ class Sender:
             return self.letters.question(look) if look.is_due else None
         if look.flying:
             return self.letters.frame(look) if look.is_due else None
+        if look.queued and not look.can_send:
+            self._count_queued(look)
+            return None
         if look.queued:
             self._bind(look)
-            return self.letters.frame(look) if look.can_send else None
+            return self.letters.frame(look)
         return self.letters.frame(look) if look.is_due and self._must_probe(look) else None
 
     def shorten(self, frame: Frame) -> Frame:

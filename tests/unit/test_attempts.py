@@ -224,3 +224,15 @@ def test_nothing_goes_again_before_the_link_can_have_answered(s: End, r: End, cl
     assert run_until(s, clock, m.subject, 1059.9) == 1
     assert s.row(m).attempts == 6
     assert run_until(s, clock, m.subject, 1060.1) == 1
+
+
+def test_what_never_left_the_machine_is_never_called_sent(s: End, r: End, clock: Clock) -> None:
+    first = s.send("R")
+    meet(s, r, first.subject)
+    exchange(s, r, first.subject)
+    m = s.send("R", timeout=1, retries=3)
+    run_until(s, clock, m.subject, clock.t + 2.5, can_send=False)
+    assert s.state(m) == (State.QUEUED, False)
+    assert s.row(m).attempts == 3
+    run_until(s, clock, m.subject, clock.t + 1.0, can_send=False)
+    assert s.state(m) == (State.UNDELIVERED, True)
