@@ -194,8 +194,9 @@ class Executor:
     async def _judge_again(self, command: Command) -> None:
         """For want of a runner it has not started; by now its time may have passed, or somebody
         has cancelled it: it is looked at as what a daemon finds that comes back."""
-        rows = await self._store.read(lambda t: t.inbox.started_rows())
-        self._unresolved += (row for row in rows if row.n == command.n)
+        row = await self._store.read(lambda t: t.inbox.started(command.id, command.frm))
+        if row is not None and row.n == command.n:
+            self._unresolved.append(row)
         self._wake.set()
 
     async def _answer(self, command: Command, method: Method) -> None:

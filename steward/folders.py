@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
 from pathlib import Path
+from typing import Final
+
+_CANNOT_SYNC: Final = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTSUP, errno.EROFS}
+"""Of a folder above ours: it may not be read, or its file system knows no such thing."""
 
 
 def sync_folder(folder: Path) -> None:
@@ -22,6 +26,8 @@ def make_folder(folder: Path, mode: int = 0o777) -> None:
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(mode, exist_ok=True)
-    # Who may not read the folder above it cannot sync that.
-    with contextlib.suppress(PermissionError):
+    try:
         sync_folder(folder.parent)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise

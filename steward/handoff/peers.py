@@ -84,9 +84,11 @@ class Largest:
         """(steady time, sample), each larger than all that came after it."""
 
     def add(self, sample: float, now: Now) -> float:
-        """The largest with this one."""
+        """The largest with this one. Of samples that fall, one a second is enough."""
         while self._falling and self._falling[-1][1] <= sample:
             self._falling.pop()
+        if self._falling and now.steady - self._falling[-1][0] < 1.0:
+            return self._falling[0][1]
         self._falling.append((now.steady, sample))
         while self._falling[0][0] < now.steady - OFFSET_WINDOW:
             self._falling.popleft()
