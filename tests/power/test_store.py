@@ -19,8 +19,11 @@ STORES = 6
 
 
 def ids_in(folder: Path) -> list[str]:
+    """None, where not even the tables have survived."""
     with closing(sqlite3.connect(folder / "steward.db")) as con:
         assert con.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        if not con.execute("SELECT 1 FROM sqlite_master WHERE name = 'message'").fetchone():
+            return []
         return [id for (id,) in con.execute("SELECT id FROM message ORDER BY n")]
 
 
