@@ -7,6 +7,7 @@ import asyncio
 import shutil
 import sys
 import tempfile
+import traceback
 from functools import partial
 from pathlib import Path
 
@@ -37,17 +38,22 @@ def machine(found: Limits) -> list[Figure]:
     ]
 
 
-async def run(names: list[str], folder: Path, messages: int) -> list[Figure]:
-    """All figures; those of the machine first."""
+async def run(names: list[str], folder: Path, messages: int) -> tuple[list[Figure], list[str]]:
+    """All figures, those of the machine first; and the measures that failed."""
     print("the machine itself …", file=sys.stderr)
     (folder / "limits").mkdir()
     found = await limits.measure(folder / "limits")
     figures = machine(found)
     measures: dict[str, Measure] = {**MEASURES, "console": partial(console, messages=messages)}
+    failed: list[str] = []
     for name in names:
         print(f"{name} …", file=sys.stderr)
-        figures += await measures[name](folder / name, found)
-    return figures
+        try:
+            figures += await measures[name](folder / name, found)
+        except Exception:  # the others have taken minutes
+            traceback.print_exc()
+            failed.append(name)
+    return figures, failed
 
 
 def main() -> int:
@@ -66,13 +72,15 @@ def main() -> int:
         parser.error(f"{wrong[0]!r} is none of {', '.join(MEASURES)}")
     folder = Path(tempfile.mkdtemp(prefix="steward-bench-", dir=given.folder))
     try:
-        figures = asyncio.run(run(names, folder, given.messages))
+        figures, failed = asyncio.run(run(names, folder, given.messages))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(table(figures))
     if given.json:
         given.json.write_bytes(b"".join(figure.line() for figure in figures))
-    return 0
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

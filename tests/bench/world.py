@@ -14,6 +14,7 @@ from typing import Any
 from node.broker import Broker, free_port
 from node.world import STEWARD, NodeProcess, World
 from steward.control.client import ControlClient
+from steward.errors import StewardError
 
 Json = dict[str, Any]
 OPEN = ["queued", "sent", "delivered", "running"]
@@ -42,11 +43,16 @@ class Bench(World):
 
     async def start(self, name: str, *flags: str) -> NodeProcess:
         """With everything that a node has by default, its metrics too."""
-        self.metrics[name] = metrics = f"127.0.0.1:{free_port()}"
-        every = ("--hello-interval", "15", "--prom-host-and-port", metrics)
-        process = self.node(name, *every, *flags)
-        await process.start()
-        return process
+        while True:
+            self.metrics[name] = metrics = f"127.0.0.1:{free_port()}"
+            every = ("--hello-interval", "15", "--prom-host-and-port", metrics)
+            process = self.node(name, *every, *flags)
+            try:
+                await process.start()
+                return process
+            except StewardError as error:
+                if f"{metrics} is taken" not in error.hint:  # by another world, just now
+                    raise
 
     async def submit(self, messages: Sequence[Json]) -> list[str]:
         """The ids; all have to be accepted."""
