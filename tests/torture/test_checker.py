@@ -177,9 +177,12 @@ def test_a_clock_that_jumped_since_explains_a_late_start(history: History) -> No
     explains(history, v.EXPIRY, "soon")
 
 
-def test_a_clock_that_was_wrong_before_explains_an_early_end(history: History) -> None:
+@pytest.mark.parametrize(("who", "by"), [("central", "3600.0"), ("ship1", "-3600.0")])
+def test_a_clock_that_was_wrong_before_explains_an_early_end(
+    history: History, who: str, by: str
+) -> None:
     history.change("late", ttl=7.0)
-    history.fault("clock", "central", 1.5, 2.5, "3600.0")
+    history.fault("clock", who, 1.5, 2.5, by)
     explains(history, v.END, "late")
 
 
