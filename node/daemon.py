@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from random import Random
 from secrets import token_hex
@@ -40,6 +41,7 @@ from steward.profiling import ProfileServer
 from steward.publisher import Publishers
 from steward.settler import Settler
 from steward.store import Store, Tables
+from steward.subjects import Subject
 from steward.subscriber import Household, Subscribers
 from steward.supervisor import Process, Supervisor
 
@@ -89,7 +91,6 @@ class Daemon:
         runs = Runs(
             settings.state_dir, limit=settings.limits.output_bytes, rests=self._runner_rests
         )
-        call_soon = loop.call_soon_threadsafe
         handoff = Handoff(settings.node, store.start, Random(), lambda: token_hex(8))
         handoff.sender.letters.least_wait = bus.settings.least_wait
         self._handoff = handoff
@@ -99,13 +100,14 @@ class Daemon:
         )
         site.wake = publishers.wake
         site.wake_soon = publishers.wake_soon
-        site.has_queued = lambda lane: call_soon(publishers.wake, [lane])
+
+        def wake_from_store(lanes: Sequence[Subject]) -> None:
+            loop.call_soon_threadsafe(publishers.wake, lanes)
+
+        site.has_queued = lambda lane: wake_from_store([lane])
         site.tails = tails = Tails(settings.node, bus, runs, PACES[settings.link])
-        site.roster = Roster(
-            handoff,
-            lambda lanes: call_soon(publishers.wake, lanes),
-            is_central=settings.node == settings.central,
-        )
+        is_central = settings.node == settings.central
+        site.roster = Roster(handoff, wake_from_store, is_central=is_central)
         permits = Permits(settings.permits, registry(), permitted_to_all())
         reception = Reception(site, lambda: permits, report)
         limits = settings.limits

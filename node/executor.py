@@ -232,14 +232,14 @@ class Executor:
         if command is None:
             return
         ending = await self._runs.outcome(key, self._around.room_in_result())
-        started = ending.started
+        started = ending.started or None
         if ending.state is State.INTERRUPTED:  # the power may have taken what its claim said
-            started = started or command.started or 0.0
+            started = started or command.started
         outcome = Outcome(
             about=command.id,
             state=ending.state,
             reason=ending.reason,
-            started=started or None,
+            started=started,
             ended=ending.ended,
             result=ending.result,
         )
