@@ -89,6 +89,16 @@ class Fleet(World):
             assert time.monotonic() < until, f"{node} is {known.get(node)}, not {states}"
             await asyncio.sleep(0.05)
 
+    async def knows_store(self, node: str, store: str, seconds: float = 20.0) -> None:
+        """Until central has adopted this store of the node."""
+        until = time.monotonic() + seconds
+        while True:
+            known = {n["name"]: n["instance"] for n in (await self.ask("nodes"))["nodes"]}
+            if known.get(node) == store:
+                return
+            assert time.monotonic() < until, f"{node} is {known.get(node)}, not {store}"
+            await asyncio.sleep(0.05)
+
     async def error_about(self, word: str, seconds: float = 20.0) -> Json:
         """The first error in central's log that names it."""
         until = time.monotonic() + seconds

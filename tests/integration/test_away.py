@@ -76,7 +76,10 @@ async def test_a_store_put_back_from_a_backup_takes_a_new_life(world: Fleet) -> 
     await restored.start()
     try:
         async with ControlClient(ship.folder) as client:
-            assert (await client.call("status"))["storeId"] != old
+            new = (await client.call("status"))["storeId"]
+        assert new != old
+        # What goes before central knows the new life is bound to the old one, and ends "unknown".
+        await world.knows_store("ship1", new)
         after = (await world.submit(world.command("ship1")))[0]
         [message] = await world.ends([after])
         assert message["state"] == "succeeded"

@@ -19,7 +19,7 @@ from node.executor import Executor
 from node.outcomes import Outcome
 from steward.cli import main
 from steward.handoff.receiver import Receiver
-from steward.inbox import Inbox
+from steward.inbox import Command, Inbox
 from steward.message import Message, State
 from tests.torture.clocks import shift_clock
 
@@ -74,7 +74,16 @@ def hasty() -> None:
 
 
 def late() -> None:
-    """A node starts what has expired."""
+    """A node starts what has expired, and is too busy to start a command before it has."""
+    whole = Executor._start
+
+    async def start(self: Executor, command: Command, *args: Any) -> None:
+        if command.deadline is not None:
+            left = command.deadline - self._around.now().wall
+            await asyncio.sleep(min(max(0.0, left), 10.0) + 1.5)
+        await whole(self, command, *args)
+
+    patch.object(Executor, "_start", start).start()
     patch.object(Receiver, "_expiry", lambda *_: None).start()
     patch.object(Inbox, "reckon", lambda *_: None).start()
     patch.object(Inbox, "expired_waiting", lambda *_: []).start()
