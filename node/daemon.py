@@ -17,6 +17,7 @@ from node.file_intake import FileIntake
 from node.followers import Followers
 from node.housekeeping import Housekeeping, StoreJournal
 from node.intake import Intake
+from node.link_turns import Turns
 from node.methods import error_log, permitted_to_all, registry
 from node.outcomes import ErrorFacts, tell
 from node.permits import Permits
@@ -30,7 +31,7 @@ from node.views import NodeViews
 from steward.bus import Bus
 from steward.config import Settings
 from steward.control.server import ControlServer, Handler
-from steward.errors import ConfigError, StewardError
+from steward.errors import ConfigError
 from steward.handoff import Handoff
 from steward.journal import Journal
 from steward.ledger import Touched
@@ -156,7 +157,7 @@ class Daemon:
         ):
             handlers |= api.handlers()
         views.on_turned = server.nodes_changed
-        link = _Link(store, handoff, publishers, greeter, nodes, server)
+        link = Turns(store, handoff, publishers, greeter, nodes, server)
         bus.listen(link.changed)
         bus.listen(followers.link_changed)
 
@@ -255,45 +256,3 @@ class Daemon:
 
         await self._store.write(queue)
         self._publishers.wake([message.subject])
-
-
-class _Link:
-    """What happens when the link to the broker goes up or down."""
-
-    def __init__(
-        self,
-        store: Store,
-        handoff: Handoff,
-        publishers: Publishers,
-        greeter: Greeter,
-        nodes: NodeViews,
-        server: ControlServer,
-    ) -> None:
-        self._store = store
-        self._handoff = handoff
-        self._publishers = publishers
-        self._greeter = greeter
-        self._nodes = nodes
-        self._server = server
-        self._up = asyncio.Event()
-
-    def changed(self, up: bool) -> None:
-        self._nodes.link_changed(up)
-        self._server.status_changed()
-        self._greeter.link_changed(up)
-        if up:
-            self._up.set()
-
-    async def run(self, _process: Process) -> None:
-        """Everything that waits may try again, once per link."""
-        while True:
-            await self._up.wait()
-            self._up.clear()
-            try:
-                await self._store.write(self._stir)
-            except StewardError as error:
-                log.warning("%s", error)
-            self._publishers.wake_all()
-
-    def _stir(self, _tables: Tables) -> None:
-        self._handoff.peers.stir(self._store.clock.now())
