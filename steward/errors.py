@@ -118,6 +118,19 @@ class FrameError(StewardError):
     code = "bad_frame"
 
 
+class SignatureError(FrameError):
+    """What came is not signed by the one whose word it would be, or it came before."""
+
+    code = "bad_signature"
+
+
+class TrustError(StewardError):
+    """A key, or what is said of one, that this node has no reason to trust."""
+
+    code = "trust"
+    exit_status = 7
+
+
 class BusError(StewardError):
     """The broker cannot be used as asked."""
 
