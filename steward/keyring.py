@@ -35,9 +35,17 @@ class Keyring:
     still holds.
     """
 
-    def __init__(self, central: NodeName, anchor: bytes, statements_: Iterable[bytes] = ()) -> None:
+    def __init__(
+        self,
+        central: NodeName,
+        anchor: bytes,
+        statements_: Iterable[bytes] = (),
+        *,
+        serial: int = 0,
+    ) -> None:
         """``statements_``: as they were learned before, central's certificates first, revocations
-        last; those that hold no more are left out."""
+        last; those that hold no more are left out. ``serial``: of the anchor, which is a later key
+        of central's for a node that joined after central had changed it."""
         self.central = central
         self._holders: dict[str, Holder] = {}
         """By the key's id."""
@@ -45,7 +53,7 @@ class Keyring:
         self._chain: dict[int, bytes] = {}
         """Central's own certificates by serial, also those that hold no more: who was away needs
         each to understand the next."""
-        self._add(Holder(central, anchor, 0))
+        self._add(Holder(central, anchor, serial))
         for signed in statements_:
             try:
                 self.learn(signed)

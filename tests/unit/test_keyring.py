@@ -110,6 +110,16 @@ def test_who_was_away_while_central_changed_its_key_twice_follows() -> None:
         away.learn(given_to(OTHER, FOREIGN, 1))
 
 
+def test_who_joined_after_central_changed_its_key_starts_from_the_later_one() -> None:
+    late = Keyring(CENTRAL, NEXT.public, serial=1)
+    with pytest.raises(TrustError):
+        late.learn(given_to(CENTRAL, NEXT, 1))
+    late.learn(ended(CENTRAL, 0, by=NEXT))
+    late.learn(given_to(SHIP, MINE, 1, by=NEXT))
+    late.learn(given_to(CENTRAL, LAST, 2, by=NEXT))
+    assert (who(late, NEXT), who(late, LAST), who(late, MINE)) == (CENTRAL, CENTRAL, SHIP)
+
+
 def test_an_older_key_of_central_cannot_name_one_in_the_place_of_a_newer() -> None:
     keys = ring(given_to(CENTRAL, NEXT, 1))
     with pytest.raises(TrustError):
