@@ -89,10 +89,12 @@ class Inbox(Commands):
             parallel = _body.decode(a.body).parallel
             at = (self._queue(a.frm, a.store, a.subject), a.seq, a.id)
             free = parallel or not a.seq
-            rows.append((*at, a.expires, a.deadline, ahead, parallel, free, now.wall, a.body))
+            rows.append(
+                (*at, a.expires, a.deadline, ahead, parallel, free, now.wall, a.body, a.order)
+            )
         self.con.executemany(
             "INSERT INTO command (queue, seq, id, expires, deadline, ahead, parallel, free, stage,"
-            " accepted_at, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'received', ?, ?)",
+            " accepted_at, body, signed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'received', ?, ?, ?)",
             rows,
         )
 

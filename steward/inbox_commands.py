@@ -54,11 +54,13 @@ class Command(NamedTuple):
     """Of the boot in which it was started; empty before."""
     ends_by: float | None
     """When a started command has to be stopped (its method timeout)."""
+    order: bytes = b""
+    """Its sender's signature of it alone, for the runner; empty where there are no keys."""
 
 
 _COMMAND = """
     SELECT n, frm, store, instance, subject, seq, id, expires, deadline, parallel, body, stage,
-        cancelled, accepted_at, started_at, boot_id, ends_by
+        cancelled, accepted_at, started_at, boot_id, ends_by, signed
     FROM command JOIN queue ON queue.key = command.queue WHERE """
 
 

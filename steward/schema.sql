@@ -7,7 +7,8 @@ CREATE TABLE meta (
     node      TEXT NOT NULL,
     steady    REAL NOT NULL,             -- the highest that was ever committed: goes on from there
     wall      REAL NOT NULL,             -- likewise: what tells a clock that has stepped back
-    journaled INTEGER NOT NULL DEFAULT 0 -- messages.jsonl has the acceptance of messages up to here
+    journaled INTEGER NOT NULL DEFAULT 0, -- messages.jsonl has the acceptance of messages up to here
+    trusting  INTEGER NOT NULL DEFAULT 0 -- it has had keys: without them it starts no more
 );
 
 -- ------------------------------------------------------------------------------- what is sent
@@ -165,7 +166,8 @@ CREATE TABLE command (
     started_at  REAL,
     boot_id     TEXT NOT NULL DEFAULT '',
     ends_by     REAL,
-    body        BLOB NOT NULL
+    body        BLOB NOT NULL,
+    signed      BLOB NOT NULL DEFAULT x'' -- its sender's signature, for the runner; empty in a lab
 );
 CREATE UNIQUE INDEX command_seq ON command (queue, seq) WHERE seq > 0;
 CREATE INDEX command_id      ON command (id);
@@ -224,3 +226,46 @@ CREATE TABLE append_file (path TEXT PRIMARY KEY, offset INTEGER NOT NULL) WITHOU
 
 -- Files with messages that are being taken in: how far each was committed, as its reader puts it.
 CREATE TABLE claim (name TEXT PRIMARY KEY, progress TEXT NOT NULL) WITHOUT ROWID;
+
+-- --------------------------------------------------------------------------------------- trust
+
+-- What central has said of keys, signed (steward/statements.py). Of a certificate, `serial` is its
+-- own, of a revocation the highest that it ends.
+CREATE TABLE statement (
+    name       TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    serial     INTEGER NOT NULL,
+    signed     BLOB NOT NULL,
+    learned_at REAL NOT NULL,
+    PRIMARY KEY (name, kind, serial)
+) WITHOUT ROWID;
+
+-- At central: nodes that have introduced themselves and have not been accepted.
+CREATE TABLE introduction (
+    name     TEXT NOT NULL,
+    key      BLOB NOT NULL,              -- the public signing key
+    broker   TEXT NOT NULL,              -- the public nkey
+    state    TEXT NOT NULL,              -- pending, refused
+    facts    TEXT NOT NULL,              -- JSON: what it said of itself
+    first_at REAL NOT NULL,
+    last_at  REAL NOT NULL,
+    PRIMARY KEY (name, key)
+) WITHOUT ROWID;
+
+-- At central: which node may send to which other one.
+CREATE TABLE route (
+    name    TEXT NOT NULL,
+    towards TEXT NOT NULL,
+    PRIMARY KEY (name, towards)
+) WITHOUT ROWID;
+
+-- How far each sender's store had come when it last said something outside every stream: what is
+-- older is a repetition.
+CREATE TABLE spoken (
+    frm    TEXT NOT NULL,
+    store  TEXT NOT NULL,
+    method TEXT NOT NULL,
+    steady REAL NOT NULL,                -- on its own clock that never goes back
+    starts TEXT NOT NULL,                -- JSON: its last starts, the newest last
+    PRIMARY KEY (frm, store, method)
+) WITHOUT ROWID;

@@ -15,7 +15,7 @@ from steward.errors import StateFolderInUse, StoreDamaged
 from steward.folders import sync_folder
 from steward.subjects import NodeName
 
-VERSION = 2
+VERSION = 3
 """Of the schema, in the file's ``user_version``."""
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 

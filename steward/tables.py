@@ -13,6 +13,7 @@ from steward.outbox import Outbox
 from steward.outbox_jobs import Jobs
 from steward.outbox_queries import History
 from steward.records import Records
+from steward.records_trust import TrustRecords
 
 
 class Clock:
@@ -43,6 +44,7 @@ class Tables:
         self.jobs = Jobs(shared)
         self.inbox = Inbox(shared)
         self.records = Records(shared)
+        self.trust = TrustRecords(shared)
 
     @property
     def touched(self) -> Touched:

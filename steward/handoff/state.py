@@ -89,6 +89,8 @@ class Arrival(NamedTuple):
     expires: float | None
     deadline: float | None
     body: bytes
+    order: bytes = b""
+    """Of a command: its sender's signature of it alone; empty where there are no keys."""
 
 
 class Work(NamedTuple):

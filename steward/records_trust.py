@@ -1,0 +1,170 @@
+"""What a node has learned of keys, and, at central, who wants to be accepted: rows of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+import msgspec
+
+from steward.handoff.state import Now
+from steward.ledger import Shared
+from steward.statements import Certificate, Statement
+from steward.subjects import NodeName
+
+REGRESSES: Final = 900.0
+"""Seconds by which a sender's steady time may be behind after its crash: it is committed with
+whatever its store commits."""
+MOST_STARTS: Final = 16
+MOST_SPOKEN: Final = 128
+"""Rows of one name: each of its stores, each method."""
+MOST_INTRODUCTIONS: Final = 1000
+
+
+_starts = msgspec.json.Decoder(list[str])
+
+
+class Introduction(NamedTuple):
+    """A node that has introduced itself to central. ``state``: pending, refused. Wall times."""
+
+    name: NodeName
+    key: bytes
+    broker: str
+    state: str
+    facts: str
+    first_at: float
+    last_at: float
+
+
+class TrustRecords:
+    """``tables.trust``."""
+
+    def __init__(self, shared: Shared) -> None:
+        self.shared = shared
+        self.con = shared.con
+
+    # ---------------------------------------------------------------- whether there are keys
+
+    def is_trusting(self) -> bool:
+        """Whether this store has ever been used with keys: then it never is without."""
+        return bool(self.con.execute("SELECT trusting FROM meta").fetchone()[0])
+
+    def begin_trusting(self) -> None:
+        self.con.execute("UPDATE meta SET trusting = 1")
+
+    # ---------------------------------------------------------------- statements
+
+    def keep(self, statement: Statement, signed: bytes, now: Now) -> None:
+        """Remember what was learned."""
+        is_certificate = isinstance(statement, Certificate)
+        kind = "certificate" if is_certificate else "revocation"
+        serial = statement.serial if isinstance(statement, Certificate) else statement.upto
+        self.con.execute(
+            "INSERT OR REPLACE INTO statement VALUES (?, ?, ?, ?, ?)",
+            (statement.name, kind, serial, signed, now.wall),
+        )
+        if not is_certificate:
+            lower = "DELETE FROM statement WHERE name = ? AND kind = 'revocation' AND serial < ?"
+            self.con.execute(lower, (statement.name, serial))
+        self.shared.touched.nodes.add(statement.name)
+
+    def statements(self, central: NodeName) -> list[bytes]:
+        """All, in the order in which a keyring has to learn them: central's own keys as they came,
+        the others', and what was ended."""
+        rows = self.con.execute(
+            "SELECT signed FROM statement ORDER BY kind, name <> ?, name, serial", (central,)
+        )
+        return [signed for (signed,) in rows.fetchall()]
+
+    def revocations(self) -> list[bytes]:
+        """Those that hold: one a name."""
+        sql = "SELECT signed FROM statement WHERE kind = 'revocation' ORDER BY name"
+        return [signed for (signed,) in self.con.execute(sql).fetchall()]
+
+    def known_revocations(self) -> int:
+        """A number that grows with each revocation that is learned, for two nodes to compare."""
+        sql = "SELECT coalesce(sum(serial + 1), 0) FROM statement WHERE kind = 'revocation'"
+        return int(self.con.execute(sql).fetchone()[0])
+
+    def highest_serial(self, name: NodeName) -> int:
+        """Of all that was ever said of the name; 0: nothing was."""
+        sql = "SELECT coalesce(max(serial), 0) FROM statement WHERE name = ?"
+        return int(self.con.execute(sql, (name,)).fetchone()[0])
+
+    # ---------------------------------------------------------------- who wants to be accepted
+
+    def introduce(self, new: Introduction) -> bool:
+        """Note who wants to be accepted; a decision that was made stays. False: there are too many,
+        and it is not one of them."""
+        known = self.con.execute(
+            "UPDATE introduction SET last_at = ?, facts = ?, broker = ? WHERE name = ? AND key = ?",
+            (new.last_at, new.facts, new.broker, new.name, new.key),
+        )
+        if not known.rowcount:
+            count = self.con.execute("SELECT count(*) FROM introduction").fetchone()[0]
+            if count >= MOST_INTRODUCTIONS:
+                return False
+            self.con.execute("INSERT INTO introduction VALUES (?, ?, ?, ?, ?, ?, ?)", new)
+        self.shared.touched.nodes.add(new.name)
+        return True
+
+    def introductions(self, name: NodeName | None = None) -> list[Introduction]:
+        """Of one name or of all, the earliest first."""
+        rows = self.con.execute(
+            "SELECT name, key, broker, state, facts, first_at, last_at FROM introduction"
+            " WHERE ?1 IS NULL OR name = ?1 ORDER BY first_at, name, key",
+            (name,),
+        )
+        return [Introduction(*row) for row in rows.fetchall()]
+
+    def refuse(self, name: NodeName, key: bytes) -> None:
+        sql = "UPDATE introduction SET state = 'refused' WHERE name = ? AND key = ?"
+        self.con.execute(sql, (name, key))
+        self.shared.touched.nodes.add(name)
+
+    def end_introduction(self, name: NodeName, key: bytes) -> None:
+        self.con.execute("DELETE FROM introduction WHERE name = ? AND key = ?", (name, key))
+
+    # ---------------------------------------------------------------- who may send to whom
+
+    def set_routes(self, name: NodeName, towards: Iterable[NodeName]) -> None:
+        """``name`` may send to central, and to these."""
+        self.con.execute("DELETE FROM route WHERE name = ?", (name,))
+        self.con.executemany(
+            "INSERT INTO route VALUES (?, ?)", [(name, to) for to in dict.fromkeys(towards)]
+        )
+
+    def routes(self) -> dict[NodeName, list[NodeName]]:
+        """By sender."""
+        found: dict[NodeName, list[NodeName]] = {}
+        for name, to in self.con.execute("SELECT name, towards FROM route ORDER BY name, towards"):
+            found.setdefault(name, []).append(to)
+        return found
+
+    # ---------------------------------------------------------------- repetitions
+
+    def is_news(self, frm: NodeName, store: str, method: str, start: str, steady: float) -> bool:
+        """Whether something outside every stream, said at ``steady`` of its sender's, has not been
+        said before: what was captured once would otherwise be good for ever. Noted, if it is."""
+        who = (frm, store, method)
+        row = self.con.execute(
+            "SELECT steady, starts FROM spoken WHERE frm = ? AND store = ? AND method = ?", who
+        ).fetchone()
+        highest, starts = (steady, []) if row is None else (row[0], _starts.decode(row[1]))
+        if starts and start == starts[-1]:
+            if steady <= highest:
+                return False
+        elif start in starts or steady < highest - REGRESSES:
+            return False
+        else:
+            starts.append(start)
+        said = msgspec.json.encode(starts[-MOST_STARTS:]).decode()
+        values = (*who, steady, said)
+        self.con.execute("INSERT OR REPLACE INTO spoken VALUES (?, ?, ?, ?, ?)", values)
+        if row is None:
+            self.con.execute(
+                "DELETE FROM spoken WHERE frm = ?1 AND (store, method) IN (SELECT store, method"
+                " FROM spoken WHERE frm = ?1 ORDER BY steady DESC LIMIT -1 OFFSET ?2)",
+                (frm, MOST_SPOKEN),
+            )
+        return True
