@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from steward import statements
 from steward.errors import TrustError
 from steward.signing import key_id
 from steward.statements import Certificate, Revocation, Statement
-from steward.subjects import NodeName
+
+if TYPE_CHECKING:
+    from steward.subjects import NodeName
 
 OVERLAP = 2
 """Of one name's keys this many hold at once: a new one, and the one before it, which goes on until

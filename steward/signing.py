@@ -1,19 +1,22 @@
-"""Ed25519 keys (RFC 8032): what is signed with one, and how people compare two."""
+"""Ed25519 keys (RFC 8032): what is signed with one, and how people compare two.
+
+The privileged runner loads it, too: ``hashlib`` alone would take 4 MiB there.
+"""
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import secrets
+import os
 from typing import Final
 
-from nacl.bindings import crypto_sign as _sign
 from nacl.bindings import (
+    crypto_hash_sha256,
     crypto_sign_BYTES,
     crypto_sign_open,
     crypto_sign_PUBLICKEYBYTES,
     crypto_sign_seed_keypair,
 )
+from nacl.bindings import crypto_sign as _sign
 from nacl.exceptions import BadSignatureError
 
 SIGNATURE_BYTES: Final = crypto_sign_BYTES
@@ -35,7 +38,7 @@ class SigningKey:
 
     @classmethod
     def generate(cls) -> SigningKey:
-        return cls(secrets.token_bytes(SEED_BYTES))
+        return cls(os.urandom(SEED_BYTES))
 
     def sign(self, content: bytes) -> bytes:
         """The signature: 64 bytes, the same for the same content."""
@@ -55,10 +58,10 @@ def verify(public: bytes, content: bytes, signature: bytes) -> bool:
 
 def key_id(public: bytes) -> str:
     """Names a key where it is looked up: 16 hexadecimal digits. Never a proof."""
-    return hashlib.sha256(public).hexdigest()[:16]
+    return crypto_hash_sha256(public).hex()[:16]
 
 
 def fingerprint(public: bytes) -> str:
     """For people to compare: 120 bits of the key's SHA-256 in six groups of four, base32."""
-    letters = base64.b32encode(hashlib.sha256(public).digest())[:24].decode()
+    letters = base64.b32encode(crypto_hash_sha256(public))[:24].decode()
     return "-".join(letters[at : at + 4] for at in range(0, 24, 4))
