@@ -22,8 +22,8 @@ from node.daemon import Daemon
 from node.gate import Gate
 from node.methods import registry
 from steward import logs
-from steward.config import Settings
-from steward.config.settings import Limits, Permit
+from steward.config import Permit, Settings
+from steward.config.settings import Limits
 from steward.subjects import NodeName
 
 _AT_ONCE = 4

@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from steward.config.settings import Permit
 from steward.errors import ConfigError, nearest
+from steward.permit_rules import Permit
 
 ALWAYS = frozenset({"Result", "Running", "Cancel"})
 """What only concerns messages of the sender's own: news of what this node has asked for, and ending

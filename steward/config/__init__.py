@@ -8,10 +8,10 @@ from steward.config.settings import (
     HostAndPort,
     Limits,
     LinkProfile,
-    Permit,
     Retention,
     Settings,
 )
+from steward.permit_rules import Permit
 
 __all__ = [
     "FLAGS",

@@ -7,25 +7,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from steward import units
 from steward.config.settings import HostAndPort
 from steward.errors import InvalidMessage, UsageError, nearest
 from steward.message import duration
 from steward.subjects import NodeName, node_name
 
 _DIGITS = re.compile(r"[0-9]{1,20}")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|KB|MB|GB)?")
-_SIZES: Final[Mapping[str | None, int]] = {
-    None: 1,
-    "B": 1,
-    "KiB": 2**10,
-    "MiB": 2**20,
-    "GiB": 2**30,
-    "KB": 10**3,
-    "MB": 10**6,
-    "GB": 10**9,
-}
-_LARGEST: Final = 2**53
-"""Bytes: no disk is larger, and SQLite takes no larger number."""
 _TRUE: Final = frozenset({"true", "t", "1", "yes", "on"})
 _FALSE: Final = frozenset({"false", "f", "0", "no", "off"})
 _LABEL_KEY = re.compile(r"[A-Za-z0-9_.-]{1,63}")
@@ -112,11 +100,8 @@ def _whole(least: int, most: int) -> Reader:
 
 
 def _size(value: object, bare: bool) -> int:
-    size = value
-    if isinstance(value, str) and (match := _SIZE.fullmatch(value.strip())):
-        most = float(match[1]) * _SIZES[match[2]]
-        size = int(min(most, _LARGEST))
-    if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < _LARGEST:
+    size = units.size(value)
+    if size is None:
         raise _wrong(value, "a size", "bytes, or 64KiB, 128MiB, 1GiB")
     return size
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from steward import permit_table
 from steward.config.keys import FLAGS, TABLES, Key, Reader, file_path
-from steward.config.settings import LAN, SLOW, Limits, Permit, Retention, Settings
+from steward.config.settings import LAN, SLOW, Limits, Retention, Settings
 from steward.errors import ConfigError, StewardError, nearest
 
 _KEYS: Final = {key.name: key for key in FLAGS}
@@ -113,7 +114,7 @@ def _from_file(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         if name in TABLES:
             more[name.replace("-", "_")] = _table(value, TABLES[name], where)
         elif name == "permit":
-            more["permits"] = tuple(_permits(value, where))
+            more["permits"] = permit_table.read(value, where)
         elif name == "groups":
             more["groups"] = _groups(value, where)
         elif name == "console":
@@ -148,32 +149,12 @@ def _table(value: object, readers: Mapping[str, Reader], where: str) -> dict[str
     return found
 
 
-def _permits(value: object, where: str) -> Iterable[Permit]:
-    if not isinstance(value, list):
-        raise ConfigError(f"{where}: is not a list of tables", "write [[permit]]")
-    for number, item in enumerate(value, 1):
-        here = f"{where}[{number}]"
-        permit = _object(item, here)
-        for name in permit:
-            if name not in ("from", "methods"):
-                raise ConfigError(
-                    f"{here}: unknown key {name!r}", nearest(name, ("from", "methods"))
-                )
-        for name in ("from", "methods"):
-            if name not in permit:
-                raise ConfigError(f"{here}: {name} is missing", f'add {name} = ["…"]')
-        yield Permit(
-            frm=_words(permit["from"], f"{here}.from"),
-            methods=_words(permit["methods"], f"{here}.methods"),
-        )
-
-
 def _groups(value: object, where: str) -> dict[str, tuple[str, ...]]:
     groups = {}
     for name, members in _object(value, where).items():
         if not _GROUP.fullmatch(name):
             raise ConfigError(f"{where}: {name!r} is not a group's name", "letters, digits, _ or -")
-        groups[name] = _words(members, f"{where}.{name}")
+        groups[name] = permit_table.words(members, f"{where}.{name}")
     return groups
 
 
@@ -181,10 +162,3 @@ def _object(value: object, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ConfigError(f"{where}: {value!r} is not a table", "write KEY = VALUE lines under it")
     return value
-
-
-def _words(value: object, where: str) -> tuple[str, ...]:
-    words = [value] if isinstance(value, str) else value
-    if not isinstance(words, list) or not words or not all(isinstance(w, str) and w for w in words):
-        raise ConfigError(f"{where}: {value!r} is not a list of texts", 'like ["ship1", "ship*"]')
-    return tuple(words)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from steward.message import Defaults
+from steward.permit_rules import Permit
 from steward.subjects import NodeName
 
 _MIB = 1024 * 1024
@@ -61,13 +62,6 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
     journal_files: int = 4
     textlog_bytes: int = 64 * _MIB
     textlog_files: int = 4
-
-
-class Permit(msgspec.Struct, frozen=True, kw_only=True):
-    """Who may ask for which methods here: names or globs. None at all: everything is allowed."""
-
-    frm: tuple[str, ...]
-    methods: tuple[str, ...]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

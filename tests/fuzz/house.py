@@ -14,8 +14,8 @@ from unittest import mock
 import node.daemon
 from node.daemon import Daemon
 from node.site import NodeSite
-from steward.config import Settings
-from steward.config.settings import Limits, Permit
+from steward.config import Permit, Settings
+from steward.config.settings import Limits
 from steward.control.client import ControlClient
 from steward.errors import FrameError
 from steward.mailbox import Incoming

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from node.permits import ALWAYS, Permits
-from steward.config.settings import Permit
+from steward.permit_rules import Permit
 from steward.errors import ConfigError
 
 ENTRIES = (
