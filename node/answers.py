@@ -25,12 +25,17 @@ def body_of(command: Command) -> Body:
 
 
 def environment(node: NodeName, command: Command) -> dict[str, str]:
-    """What a command finds beside the plain environment."""
-    return {
+    """What a command finds beside the plain environment. The operator's uid is one of the sender's
+    machine; it stands for a user that has no name there."""
+    found = {
         "STEWARD_MESSAGE_ID": command.id,
         "STEWARD_FROM": command.frm,
         "STEWARD_NODE": node,
     }
+    body = body_of(command)
+    if body.operator or body.operator_uid is not None:
+        found["STEWARD_OPERATOR"] = body.operator or str(body.operator_uid)
+    return found
 
 
 async def answer(

@@ -92,6 +92,11 @@ class Reader:
     def read(self, offset: int, size: int) -> bytes:
         return os.pread(self._fd, size, offset)
 
+    @property
+    def owner(self) -> int:
+        """The uid. Who has appended to it, nobody can tell."""
+        return os.fstat(self._fd).st_uid
+
     def size(self) -> int:
         return os.fstat(self._fd).st_size
 

@@ -8,7 +8,7 @@ from node.submitting import judge_one
 from steward.config import Settings
 from steward.errors import StewardError
 from steward.handoff.state import Now
-from steward.message import Message
+from steward.message import Message, Operator
 from steward.store import Store, Tables
 from steward.subjects import Subject
 
@@ -36,9 +36,9 @@ class FileIntake:
         self._now = now
         self._wake = wake
 
-    def check(self, element: object, job: str | None) -> Message:
+    def check(self, element: object, job: str | None, operator: Operator) -> Message:
         """Raises InvalidMessage."""
-        return judge_one(element, self._settings.defaults, job)
+        return judge_one(element, self._settings.defaults, job, operator)
 
     async def claims(self) -> Mapping[str, str]:
         return await self._store.read(lambda t: t.records.claims())

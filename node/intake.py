@@ -23,7 +23,8 @@ from node.claimed_file import Claim, Reader
 from node.intake_parser import Element, Garbage, Position, parse
 from node.rejected import Reject, write_rejects
 from steward.errors import InvalidMessage, NotPossible, QueueFull, StewardError, StoreFull
-from steward.message import Message
+from steward.message import Message, Operator
+from steward.operators import operator
 from steward.threads import in_thread
 
 POLL = 0.5
@@ -38,8 +39,8 @@ BATCH = 256
 _BATCH_BYTES = 1 << 20
 _Item = Element | Garbage
 
-Check = Callable[[object, str | None], Message]
-"""(decoded element, job) → message. Raises InvalidMessage."""
+Check = Callable[[object, str | None, Operator], Message]
+"""(decoded element, job, whose file it is) → message. Raises InvalidMessage."""
 
 
 class IntakeStore(Protocol):
@@ -227,6 +228,7 @@ class Intake:
 
     async def _commit(self, claim: Claim, reader: Reader, batch: Sequence[_Item]) -> None:
         """Messages, rejects and progress. Raises QueueFull or StoreFull: nothing has happened."""
+        owner = await operator(reader.owner)
         messages: dict[int, Message] = {}
         rejects: dict[int, Reject] = {}
         for n, item in enumerate(batch):
@@ -234,7 +236,7 @@ class Intake:
                 rejects[n] = Reject(item.start, item.end, item.line, item.reason)
                 continue
             try:
-                messages[n] = self._message(claim, item)
+                messages[n] = self._message(claim, item, owner)
             except InvalidMessage as error:
                 rejects[n] = _reject(item, error)
         after = batch[-1].after
@@ -262,12 +264,12 @@ class Intake:
             text = f"{claimed_file.NAME} line {first.line} rejected: {first.reason}{more}"
             self._report(InvalidMessage(text, f"see {path}"))
 
-    def _message(self, claim: Claim, element: Element) -> Message:
+    def _message(self, claim: Claim, element: Element, owner: Operator) -> Message:
         job = None if element.count == 1 else derived_id(claim.path, element.document, -1)
         value = element.value
         if isinstance(value, dict) and value.get("id") is None:
             value = {**value, "id": derived_id(claim.path, element.document, element.index)}
-        return self._check(value, job)
+        return self._check(value, job, owner)
 
     async def _done(self, claim: Claim) -> None:
         await self._store.forget(claim.name)

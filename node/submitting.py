@@ -10,7 +10,7 @@ from node.methods import registry
 from node.reception import check_at_home
 from steward.errors import InvalidMessage, StewardError
 from steward.handoff.state import Now
-from steward.message import FIELDS, Defaults, Message, check, new_id
+from steward.message import FIELDS, NOBODY, Defaults, Message, Operator, check, new_id
 from steward.outbox import Accepted
 from steward.store import Tables
 
@@ -27,6 +27,7 @@ def judge(
     raw: Sequence[object],
     defaults: Defaults,
     job: str | None,
+    operator: Operator = NOBODY,
     retries_of: Sequence[str | None] = (),
 ) -> tuple[dict[int, Message], list[Refusal]]:
     """Messages by index, and why the others are none. Several make a job, unless one is named."""
@@ -36,19 +37,24 @@ def judge(
     bad: list[Refusal] = []
     for index, element in enumerate(raw):
         try:
-            good[index] = judge_one(
-                element, defaults, job, retries_of[index] if retries_of else None
-            )
+            origin = retries_of[index] if retries_of else None
+            good[index] = judge_one(element, defaults, job, operator, origin)
         except InvalidMessage as error:
             bad.append((index, error))
     return good, bad
 
 
 def judge_one(
-    raw: object, defaults: Defaults, job: str | None = None, retry_of: str | None = None
+    raw: object,
+    defaults: Defaults,
+    job: str | None = None,
+    operator: Operator = NOBODY,
+    retry_of: str | None = None,
 ) -> Message:
     """One message. Raises InvalidMessage, also for what its method would refuse."""
-    message = check(raw, defaults, kinds(), job=job, retry_of=retry_of)  # type: ignore[arg-type]
+    message = check(
+        raw, defaults, kinds(), job=job, retry_of=retry_of, operator=operator  # type: ignore[arg-type]
+    )
     check_at_home(message.method, message.content)
     return message
 
@@ -57,12 +63,11 @@ def accept(
     tables: Tables,
     good: Mapping[int, Message],
     bad: Sequence[Refusal],
-    uid: int | None,
     now: Now,
     limit: int,
 ) -> dict[str, Any]:
     """Commit what is good; the answer of ``submit``. Raises StoreFull, nothing accepted."""
-    answers = tables.outbox.submit(list(good.values()), uid, now, limit)
+    answers = tables.outbox.submit(list(good.values()), None, now, limit)
     accepted: list[dict[str, Any]] = []
     refused = list(bad)
     for (index, message), answer in zip(good.items(), answers, strict=True):

@@ -5,26 +5,21 @@ from __future__ import annotations
 import enum
 import hashlib
 import os
-import re
 import time
 from collections.abc import Mapping
-from typing import Annotated, Any, NewType
+from typing import Annotated, NamedTuple, NewType
 
 import msgspec
 
-from steward import subjects
+from steward import fields, subjects
 from steward.errors import InvalidMessage, nearest
 from steward.subjects import NodeName, Subject
 
 MessageId = NewType("MessageId", str)
 
 MAX_MESSAGE_BYTES = 512 * 1024
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_METHOD = re.compile(r"[A-Za-z0-9_-]{1,63}")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
-_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
+NO_CONTROLS = r"^[^\x00-\x1f\x7f]*\Z"
 _encode = msgspec.json.Encoder().encode
-_LONGEST = 100 * 365 * 86400.0
 
 
 class Kind(enum.StrEnum):
@@ -68,6 +63,18 @@ FINAL = frozenset(State) - OPEN
 NEVER_STARTED = frozenset({State.REFUSED, State.UNDELIVERED, State.EXPIRED, State.CANCELLED})
 
 
+class Operator(NamedTuple):
+    """Who handed a message in, as the system tells it; never as the message does. ``name`` may be
+    empty where the system has none for the ``uid``."""
+
+    name: str = ""
+    uid: int | None = None
+
+
+NOBODY = Operator()
+"""The machinery itself, or nobody can tell."""
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One accepted message. Durations in seconds; ``ttl`` and ``method_timeout`` 0: none."""
 
@@ -83,6 +90,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     parallel: bool = False
     job: str | None = None
     retry_of: MessageId | None = None
+    operator: Operator = NOBODY
 
     @property
     def subject(self) -> Subject:
@@ -91,7 +99,13 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def content(self) -> Body:
         """The part that travels unchanged."""
-        return Body(data=self.data, method_timeout=self.method_timeout, parallel=self.parallel)
+        return Body(
+            data=self.data,
+            method_timeout=self.method_timeout,
+            parallel=self.parallel,
+            operator=self.operator.name,
+            operator_uid=self.operator.uid,
+        )
 
     def body(self) -> bytes:
         """The same, as JSON."""
@@ -108,8 +122,11 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defau
     """What a method is handed: the same bytes in the outbox, the frame and the inbox."""
 
     data: tuple[str, ...] = ()
-    method_timeout: Annotated[float, msgspec.Meta(ge=0, le=_LONGEST)] = 0.0
+    method_timeout: Annotated[float, msgspec.Meta(ge=0, le=fields.LONGEST)] = 0.0
     parallel: bool = False
+    operator: Annotated[str, msgspec.Meta(max_length=256, pattern=NO_CONTROLS)] = ""
+    """The user who handed it in at the node that sent it, as that node's daemon says."""
+    operator_uid: Annotated[int, msgspec.Meta(ge=0, lt=2**32)] | None = None
 
 
 class Defaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,19 +177,6 @@ def _tail(digits: str) -> str:
     return f"7{digits[:3]}-{_VARIANT[digits[3]]}{digits[4:7]}-{digits[7:19]}"
 
 
-def duration(value: object, what: str) -> float:
-    """Seconds from a number or from ``90s``, ``10m``, ``2h``, ``7d``. Raises InvalidMessage."""
-    if type(value) is float and 0.0 <= value <= _LONGEST:
-        return value  # almost always
-    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
-        value = float(match[1]) * _UNIT[match[2]]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LONGEST:
-        raise InvalidMessage(
-            f"{what} is {_shown(value)}, not a duration", "seconds, or 90s, 10m, 2h, 7d"
-        )
-    return float(value)
-
-
 def check(
     raw: object,
     defaults: Defaults,
@@ -180,6 +184,7 @@ def check(
     *,
     job: str | None = None,
     retry_of: MessageId | None = None,
+    operator: Operator = NOBODY,
 ) -> Message:
     """Turn decoded JSON into a message.
 
@@ -187,33 +192,38 @@ def check(
     Raises InvalidMessage, which names the field and, for a key, kind or method, the nearest known.
     """
     if not isinstance(raw, dict):
-        raise InvalidMessage(f"a message is an object, not {_shown(raw)}", 'like {"toNode": …}')
+        raise InvalidMessage(
+            f"a message is an object, not {fields.shown(raw)}", 'like {"toNode": …}'
+        )
     for key in raw:
         if key not in FIELDS:
-            raise InvalidMessage(f"unknown key {_shown(key)}", nearest(str(key), FIELDS))
+            raise InvalidMessage(f"unknown key {fields.shown(key)}", nearest(str(key), FIELDS))
     for key in ("toNode", "commandOrEvent", "method"):
         if key not in raw:
             raise InvalidMessage(f"{key} is missing", f"add {key!r}")
     kind = _kind(raw["commandOrEvent"])
     method = raw["method"]
     if not isinstance(method, str) or method not in methods:
-        raise InvalidMessage(f"unknown method {_shown(method)}", nearest(str(method), methods))
+        raise InvalidMessage(
+            f"unknown method {fields.shown(method)}", nearest(str(method), methods)
+        )
     if kind not in methods[method]:
         taken = ", ".join(sorted(methods[method]))
         raise InvalidMessage(f"{method} is not sent as {kind}", f"use {taken}")
     message = Message(
-        id=_id(raw.get("id")),
+        id=new_id() if raw.get("id") is None else MessageId(fields.id(raw["id"])),
         to=subjects.node_name(raw["toNode"]),
         kind=kind,
         method=method,
-        data=_data(raw.get("data", [])),
-        timeout=_timeout(raw.get("timeout", defaults.timeout)),
-        retries=_retries(raw.get("retries", defaults.retries)),
-        ttl=duration(raw.get("ttl", defaults.ttl), "ttl"),
-        method_timeout=duration(raw.get("methodTimeout", 0.0), "methodTimeout"),
-        parallel=_flag(raw.get("parallel", False)),
+        data=fields.data(raw.get("data", [])),
+        timeout=fields.timeout(raw.get("timeout", defaults.timeout)),
+        retries=fields.retries(raw.get("retries", defaults.retries)),
+        ttl=fields.duration(raw.get("ttl", defaults.ttl), "ttl"),
+        method_timeout=fields.duration(raw.get("methodTimeout", 0.0), "methodTimeout"),
+        parallel=fields.flag(raw.get("parallel", False), "parallel"),
         job=job,
         retry_of=retry_of,
+        operator=operator,
     )
     size = len(message.body())
     if size > MAX_MESSAGE_BYTES:
@@ -231,52 +241,5 @@ def _kind(value: object) -> Kind:
     kind = _KINDS.get(value) if isinstance(value, str) else None
     if kind is None:
         hint = nearest(str(value), _KINDS)
-        raise InvalidMessage(f"unknown commandOrEvent {_shown(value)}", hint)
+        raise InvalidMessage(f"unknown commandOrEvent {fields.shown(value)}", hint)
     return kind
-
-
-def _id(value: object) -> MessageId:
-    if value is None:
-        return new_id()
-    if not isinstance(value, str) or not _ID.fullmatch(value):
-        raise InvalidMessage(f"id is {_shown(value)}", "1 to 64 letters, digits, '_' or '-'")
-    return MessageId(value)
-
-
-def _data(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise InvalidMessage(f"data is {_shown(value)}", "an array of strings")
-    for i, item in enumerate(value):
-        if not isinstance(item, str):
-            raise InvalidMessage(f"data[{i}] is {_shown(item)}", "a string: put it in quotes")
-        try:
-            item.encode()
-        except UnicodeEncodeError:
-            raise InvalidMessage(f"data[{i}] has half a surrogate pair", "valid Unicode") from None
-    return tuple(value)
-
-
-def _timeout(value: object) -> float:
-    seconds = duration(value, "timeout")
-    if seconds <= 0:
-        raise InvalidMessage("timeout is 0", "the seconds to wait for a receipt, above 0")
-    return seconds
-
-
-def _retries(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 1_000_000:
-        raise InvalidMessage(
-            f"retries is {_shown(value)}", "attempts, a whole number; 0: until it expires"
-        )
-    return value
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise InvalidMessage(f"parallel is {_shown(value)}", "true or false")
-    return value
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"

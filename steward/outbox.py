@@ -13,8 +13,9 @@ from steward.handoff.state import Now, Outgoing, OutStream, Peer
 from steward.ledger import GAVE_UP, Lane
 from steward.message import NEVER_STARTED, MessageId, State
 from steward.outbox_care import Care
-from steward.outbox_intake import RESULTS, Accepted, Published, cancel_message
+from steward.outbox_intake import RESULTS, Accepted, cancel_message
 from steward.outbox_loads import Load
+from steward.outbox_notices import Published
 from steward.outbox_rows import QUEUED, Bound, Row
 from steward.subjects import NodeName, Subject
 

@@ -13,8 +13,8 @@ from steward.errors import IdConflict, QueueFull, Refused, StewardError
 from steward.handoff.state import Now
 from steward.ledger import Lane, Shared
 from steward.message import Defaults, Kind, Message, MessageId, State, new_id
-from steward.outbox_lanes import Lanes
-from steward.outbox_rows import QUEUED, Row
+from steward.outbox_notices import Notices
+from steward.outbox_rows import Row
 from steward.subjects import NodeName, Subject
 
 RESULTS = frozenset(
@@ -32,9 +32,6 @@ RESULTS = frozenset(
 _NEW = """
     INSERT INTO message (n, id, lane, state, parallel, timeout, retries, patience, ttl, expires,
         due, clock, accepted_at, digest, uid, job, retry_of, about) VALUES """
-_FORGET_END = """
-    UPDATE final SET messages = (SELECT json_group_array(value) FROM json_each(messages)
-        WHERE value != ?) WHERE EXISTS (SELECT 1 FROM json_each(messages) WHERE value = ?)"""
 _ROW = "(?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _TOGETHER = 32
 """Rows that one statement inserts, where there are many."""
@@ -51,13 +48,6 @@ class Accepted(NamedTuple):
     """Nothing was ever heard of its node: the name may be mistyped."""
 
 
-class Published(NamedTuple):
-    """A message of a NACK kind on its one way out."""
-
-    id: MessageId
-    body: bytes
-
-
 def cancel_message(id: MessageId, target: MessageId, to: NodeName) -> Message:
     """The message that ends ``target`` where it waits or runs."""
     return Message(
@@ -71,7 +61,7 @@ def cancel_message(id: MessageId, target: MessageId, to: NodeName) -> Message:
     )
 
 
-class Intake(Lanes):
+class Intake(Notices):
     """Submitting, and the news of messages that are on their way."""
 
     def __init__(self, shared: Shared) -> None:
@@ -91,9 +81,10 @@ class Intake(Lanes):
     ) -> list[Accepted | StewardError]:
         """Queue messages; one answer for each, in order: Accepted, IdConflict or QueueFull.
 
-        ``uid``: who asked, None for the daemon itself. ``limit_per_node`` bounds what may be queued
-        and sent to one node. None is for results and other machinery, which nothing bounds but the
-        disk. Raises StoreFull while there is no room: for results later than for others.
+        ``uid``: who asked, None: the operator that each message names. ``limit_per_node`` bounds
+        what may be queued and sent to one node. None is for results and other machinery, which
+        nothing bounds but the disk. Raises StoreFull while there is no room: for results later than
+        for others.
         """
         if limit_per_node is not None:
             self.shared.check_intake()
@@ -131,16 +122,17 @@ class Intake(Lanes):
     ) -> None:
         if not new:
             return
-        first = self.next_n(len(new))
         self.shared.touched.accepted += len(new)
+        first = self.next_n(len(new))
         rows = []
         for n, (lane, m, digest) in enumerate(new, first):
             expires = now.wall + m.ttl if m.ttl else None
             due = expires if expires and m.kind.is_acked else None
             patience = m.retries * m.timeout if m.retries and m.kind.is_acked else None
             about = m.data[0] if m.method == "Cancel" and m.data else None
+            who = m.operator.uid if uid is None else uid
             sent = (m.parallel, m.timeout, m.retries, patience, m.ttl, expires, due)
-            at = (now.steady, now.wall, digest, uid, m.job, m.retry_of, about)
+            at = (now.steady, now.wall, digest, who, m.job, m.retry_of, about)
             rows.append((n, m.id, lane.key, *sent, *at))
         for key, count in Counter(lane.key for lane, _, _ in new).items():
             self._move(self.lane_at(key), None, State.QUEUED, count)
@@ -207,40 +199,6 @@ class Intake(Lanes):
         cancel = cancel_message(new_id(), target, self.lane_at(key).node)
         self._insert([(self.lane(cancel.subject), cancel, cancel.digest())], None, now)
         return cancel.subject
-
-    # ---------------------------------------------------------------- NACK kinds
-
-    def take_notices(
-        self, subject: Subject, linked: bool, now: Now, limit: int = 256
-    ) -> list[Published]:
-        """End up to ``limit`` waiting messages of a NACK kind: ``published``, to be published
-        once this is committed; or ``undelivered`` where there is no link."""
-        lane = self.find_lane(subject)
-        if lane is None:
-            return []
-        rows = self._rows(f"{QUEUED} ORDER BY n LIMIT ?", lane.key, limit)
-        if not linked:
-            self._end_rows(lane, rows, State.UNDELIVERED, "no link to the broker", now)
-            return []
-        self._end_rows(lane, rows, State.PUBLISHED, "", now)
-        self.con.executemany(
-            "UPDATE message SET attempts = 1, sent_at = ? WHERE n = ?",
-            [(now.wall, row.n) for row in rows],
-        )
-        get = "SELECT body FROM body WHERE n = ?"
-        return [Published(row.id, *self.con.execute(get, (row.n,)).fetchone()) for row in rows]
-
-    def not_published(self, ids: Sequence[MessageId], reason: str, now: Now) -> None:
-        """The link was lost between the commit and the publishing: ``undelivered`` after all. An
-        end that messages.jsonl hasn't told yet is told as this one, not twice."""
-        for id in ids:
-            for row in self._rows("id = ? AND state = 'published'", id):
-                self.con.execute(_FORGET_END, (row.n, row.n))
-                self._end_rows(self._lane_of(row.n), [row], State.UNDELIVERED, reason, now)
-
-    def _lane_of(self, n: int) -> Lane:
-        (key,) = self.con.execute("SELECT lane FROM message WHERE n = ?", (n,)).fetchone()
-        return self.lane_at(key)
 
     # ---------------------------------------------------------------- news of commands
 

@@ -136,6 +136,7 @@ class History:
             "nextAttempt": rfc3339(due),
             "expires": rfc3339(expires),
             "behind": self._behind(stream, seq) if state == "delivered" and not parallel else None,
+            "operator": content.operator or None,
             "uid": uid,
         }
 

@@ -21,7 +21,7 @@ _ACCEPTED = f"""
         'commandOrEvent', kind, 'method', method, 'timeout', timeout, 'retries', retries,
         'ttl', ttl, 'methodTimeout', coalesce(json_extract(body, '$.methodTimeout'), 0.0),
         'parallel', json(iif(parallel, 'true', 'false')), 'job', job, 'retryOf', retry_of,
-        'uid', uid
+        'operator', json_extract(body, '$.operator'), 'uid', uid
     ), char(10)) FROM (
         SELECT m.*, node, kind, method, CAST(body AS TEXT) AS body FROM message m
         CROSS JOIN lane ON lane.key = m.lane CROSS JOIN body ON body.n = m.n

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 from steward.errors import InvalidMessage
-from steward.message import duration
+from steward.fields import duration
 from steward.text import safe
 
 COMMANDS = ("CommandACK", "CommandNACK")

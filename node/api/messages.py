@@ -18,6 +18,7 @@ from steward.control.server import Handler
 from steward.errors import NotPossible, UnknownId, UsageError
 from steward.handoff import Handoff
 from steward.message import FINAL, MessageId, State
+from steward.operators import operator
 from steward.publisher import Publishers
 from steward.store import Store, Tables
 from steward.subjects import Subject, subject
@@ -100,10 +101,11 @@ class MessageApi:
         self, raw: Sequence[object], job: str | None, caller: Caller,
         retries_of: Sequence[str | None] = (),
     ) -> object:  # fmt: skip
-        good, bad = submitting.judge(raw, self._house.settings.defaults, job, retries_of)
+        who = await operator(caller.uid)
+        good, bad = submitting.judge(raw, self._house.settings.defaults, job, who, retries_of)
         limit = self._house.settings.limits.queue
         accepted = self._store.queue(
-            lambda t: submitting.accept(t, good, bad, caller.uid, self._house.now(), limit)
+            lambda t: submitting.accept(t, good, bad, self._house.now(), limit)
         )
         lanes = {(m.to, m.kind, m.method) for m in good.values()}
         self._publishers.wake(subject(*lane) for lane in lanes)

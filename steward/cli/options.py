@@ -15,7 +15,7 @@ from steward.config import FLAGS, default_state_dir
 from steward.config.keys import file_path
 from steward.control.client import ControlClient
 from steward.errors import InvalidMessage, StewardError, UsageError
-from steward.message import duration
+from steward.fields import duration
 
 F = TypeVar("F", bound=Callable[..., Any])
 OUTPUTS = ("table", "json", "jsonl", "ids")

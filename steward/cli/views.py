@@ -123,9 +123,18 @@ def timeline(message: Mapping[str, Any], at: datetime) -> Iterator[str]:
             yield f"  next attempt {ago(message['nextAttempt'], at)}"
         if message.get("expires"):
             yield f"  expires {ago(message['expires'], at)}"
+    if (operator := who(message)) is not None:
+        yield f"  operator {operator}"
     for key, label in (("fromNode", "from"), ("job", "job"), ("retryOf", "retry of")):
         if message.get(key):
             yield f"  {label} {message[key]}"
+
+
+def who(message: Mapping[str, Any]) -> str | None:
+    """Who handed it in: a user's name, ``uid 1234`` of one that has none; None: the machinery."""
+    if message.get("operator"):
+        return str(message["operator"])
+    return None if message.get("uid") is None else f"uid {message['uid']}"
 
 
 def _steps(times: Mapping[str, str | None], attempts: int, at: datetime) -> Iterator[str]:

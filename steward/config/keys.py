@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from steward import units
 from steward.config.settings import HostAndPort
 from steward.errors import InvalidMessage, UsageError, nearest
-from steward.message import duration
+from steward.fields import duration
 from steward.subjects import NodeName, node_name
 
 _DIGITS = re.compile(r"[0-9]{1,20}")

@@ -20,7 +20,7 @@ from node import claimed_file, intake
 from node.intake import Intake
 from steward import message as messages
 from steward.errors import IdConflict, QueueFull, StewardError
-from steward.message import Defaults, Kind, Message
+from steward.message import Defaults, Kind, Message, Operator
 from tests.conftest import WaitFor
 
 METHODS = {"ShellCommand": frozenset({Kind.COMMAND_ACK, Kind.COMMAND_NACK})}
@@ -135,8 +135,8 @@ class World:
             assert time.monotonic() < deadline, self.intake.status
 
 
-def _check(raw: object, job: str | None) -> Message:
-    return messages.check(raw, Defaults(), METHODS, job=job)
+def _check(raw: object, job: str | None, owner: Operator) -> Message:
+    return messages.check(raw, Defaults(), METHODS, job=job, operator=owner)
 
 
 def one(text: str, **more: object) -> dict[str, object]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from steward.errors import UnknownId, UsageError
-from steward.message import Kind, MessageId, State
+from steward.message import Kind, MessageId, Operator, State
 from steward.outbox_choice import PROBLEMS
 from steward.subjects import NodeName
 from tests.store.conftest import COMMANDS, EVENTS, SHIP, SqliteLedger, at, message
@@ -105,7 +105,14 @@ def test_what_makes_no_sense_is_a_usage_error(box: SqliteLedger, wrong: dict[str
 def test_a_message_as_json_has_all_its_fields(box: SqliteLedger) -> None:
     [old] = put(box, message())
     sent = message(
-        COMMAND, ttl=60.0, retries=3, method_timeout=5.0, parallel=True, job="j", retry_of=old
+        COMMAND,
+        ttl=60.0,
+        retries=3,
+        method_timeout=5.0,
+        parallel=True,
+        job="j",
+        retry_of=old,
+        operator=Operator("ann", 1000),
     )
     put(box, sent)
     assert show(box, sent.id) == {
@@ -138,6 +145,7 @@ def test_a_message_as_json_has_all_its_fields(box: SqliteLedger) -> None:
         "nextAttempt": None,
         "expires": "1970-01-01T00:17:40.000Z",
         "behind": None,
+        "operator": "ann",
         "uid": 1000,
     }
 

@@ -66,7 +66,8 @@ async def test_an_accepted_line_has_all_that_is_needed_to_send_it_again(store: S
     assert line.pop("event") == "accepted"
     assert line.pop("time") == shown["times"]["accepted"]
     assert line == {key: shown[key] for key in line}
-    assert {*COMMAND, "id", "fromNode", "retries", "ttl", "job", "retryOf", "uid"} == {*line}
+    facts = {"id", "fromNode", "retries", "ttl", "job", "retryOf", "operator", "uid"}
+    assert {*COMMAND, *facts} == {*line}
 
 
 async def test_a_final_line_tells_the_proved_end(store: Store) -> None:

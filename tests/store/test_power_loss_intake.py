@@ -81,7 +81,7 @@ def take_all(folder: Path, store: Committed) -> None:
 async def _take_all(folder: Path, store: Committed, *, patient: bool = False) -> None:
     reports: list[StewardError] = []
     looking = intake.Intake(
-        folder, store, lambda value, job: judge_one(value, DEFAULTS, job), reports.append
+        folder, store, lambda value, job, who: judge_one(value, DEFAULTS, job, who), reports.append
     )
     try:
         await looking.look()

@@ -1,0 +1,74 @@
+"""PURE: the fields of a message as somebody wrote them, each read and checked by itself."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from steward.errors import InvalidMessage
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
+_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
+LONGEST = 100 * 365 * 86400.0
+"""Seconds of the longest duration."""
+
+
+def duration(value: object, what: str) -> float:
+    """Seconds from a number or from ``90s``, ``10m``, ``2h``, ``7d``. Raises InvalidMessage."""
+    if type(value) is float and 0.0 <= value <= LONGEST:
+        return value  # almost always
+    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
+        value = float(match[1]) * _UNIT[match[2]]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST:
+        raise InvalidMessage(
+            f"{what} is {shown(value)}, not a duration", "seconds, or 90s, 10m, 2h, 7d"
+        )
+    return float(value)
+
+
+def id(value: object) -> str:
+    """Raises InvalidMessage, like all that follow."""
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        raise InvalidMessage(f"id is {shown(value)}", "1 to 64 letters, digits, '_' or '-'")
+    return value
+
+
+def data(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise InvalidMessage(f"data is {shown(value)}", "an array of strings")
+    for i, item in enumerate(value):
+        if not isinstance(item, str):
+            raise InvalidMessage(f"data[{i}] is {shown(item)}", "a string: put it in quotes")
+        try:
+            item.encode()
+        except UnicodeEncodeError:
+            raise InvalidMessage(f"data[{i}] has half a surrogate pair", "valid Unicode") from None
+    return tuple(value)
+
+
+def timeout(value: object) -> float:
+    seconds = duration(value, "timeout")
+    if seconds <= 0:
+        raise InvalidMessage("timeout is 0", "the seconds to wait for a receipt, above 0")
+    return seconds
+
+
+def retries(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 1_000_000:
+        raise InvalidMessage(
+            f"retries is {shown(value)}", "attempts, a whole number; 0: until it expires"
+        )
+    return value
+
+
+def flag(value: object, what: str) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidMessage(f"{what} is {shown(value)}", "true or false")
+    return value
+
+
+def shown(value: Any) -> str:
+    """As Python writes it, cut after 60 characters."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"
