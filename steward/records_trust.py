@@ -36,6 +36,16 @@ class Introduction(NamedTuple):
     last_at: float
 
 
+class Retirement(NamedTuple):
+    """A key of ``name`` that was replaced, with its public nkey; it ends at the wall time
+    ``due``."""
+
+    name: NodeName
+    serial: int
+    broker: str
+    due: float
+
+
 class TrustRecords:
     """``tables.trust``."""
 
@@ -124,6 +134,35 @@ class TrustRecords:
 
     def end_introduction(self, name: NodeName, key: bytes) -> None:
         self.con.execute("DELETE FROM introduction WHERE name = ? AND key = ?", (name, key))
+
+    def open_until(self) -> float:
+        """Wall time until which nodes that are not known may introduce themselves."""
+        return float(self.con.execute("SELECT open_until FROM meta").fetchone()[0])
+
+    def open_for(self, until: float) -> None:
+        """Until then at least."""
+        self.con.execute("UPDATE meta SET open_until = max(open_until, ?)", (until,))
+
+    # ---------------------------------------------------------------- keys that were replaced
+
+    def retire(self, old: Retirement) -> None:
+        self.con.execute("INSERT OR REPLACE INTO retirement VALUES (?, ?, ?, ?)", old)
+
+    def retirements(self) -> list[Retirement]:
+        """The next to end first."""
+        rows = self.con.execute("SELECT name, serial, broker, due FROM retirement ORDER BY due")
+        return [Retirement(*row) for row in rows.fetchall()]
+
+    def end_retirement(self, name: NodeName, upto: int) -> None:
+        """What was due up to that serial is done."""
+        self.con.execute("DELETE FROM retirement WHERE name = ? AND serial <= ?", (name, upto))
+
+    def forget_certificates(self, name: NodeName, below: int) -> None:
+        """Those with a lower serial. Never central's: who was away needs each of them."""
+        self.con.execute(
+            "DELETE FROM statement WHERE name = ? AND kind = 'certificate' AND serial < ?",
+            (name, below),
+        )
 
     # ---------------------------------------------------------------- who may send to whom
 

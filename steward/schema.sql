@@ -8,7 +8,8 @@ CREATE TABLE meta (
     steady    REAL NOT NULL,             -- the highest that was ever committed: goes on from there
     wall      REAL NOT NULL,             -- likewise: what tells a clock that has stepped back
     journaled INTEGER NOT NULL DEFAULT 0, -- messages.jsonl has the acceptance of messages up to here
-    trusting  INTEGER NOT NULL DEFAULT 0 -- it has had keys: without them it starts no more
+    trusting  INTEGER NOT NULL DEFAULT 0, -- it has had keys: without them it starts no more
+    open_until REAL NOT NULL DEFAULT 0   -- at central: so long unknown nodes may introduce themselves
 );
 
 -- ------------------------------------------------------------------------------- what is sent
@@ -257,6 +258,15 @@ CREATE TABLE route (
     name    TEXT NOT NULL,
     towards TEXT NOT NULL,
     PRIMARY KEY (name, towards)
+) WITHOUT ROWID;
+
+-- At central: keys that were replaced, and when they end.
+CREATE TABLE retirement (
+    name   TEXT NOT NULL,
+    serial INTEGER NOT NULL,
+    broker TEXT NOT NULL,                -- the public nkey that went with it
+    due    REAL NOT NULL,                -- wall time
+    PRIMARY KEY (name, serial)
 ) WITHOUT ROWID;
 
 -- How far each sender's store had come when it last said something outside every stream: what is

@@ -2,6 +2,7 @@
 -- number.
 
 ALTER TABLE meta ADD COLUMN trusting INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE meta ADD COLUMN open_until REAL NOT NULL DEFAULT 0;
 ALTER TABLE command ADD COLUMN signed BLOB NOT NULL DEFAULT x'';
 
 CREATE TABLE statement (
@@ -28,6 +29,14 @@ CREATE TABLE route (
     name    TEXT NOT NULL,
     towards TEXT NOT NULL,
     PRIMARY KEY (name, towards)
+) WITHOUT ROWID;
+
+CREATE TABLE retirement (
+    name   TEXT NOT NULL,
+    serial INTEGER NOT NULL,
+    broker TEXT NOT NULL,
+    due    REAL NOT NULL,
+    PRIMARY KEY (name, serial)
 ) WITHOUT ROWID;
 
 CREATE TABLE spoken (
