@@ -1,0 +1,94 @@
+"""PURE: what a node says of its own new keys, and the proof that it has their secret halves.
+
+It is signed with each of the keys that it tells of, over the facts' bytes and over who says what to
+whom, so that nothing of it is of use to anybody else.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+import msgspec
+import nkeys
+from msgspec import Meta
+
+from node.outcomes import Label
+from steward.errors import Refused
+from steward.key_files import Keys
+from steward.message import Body
+from steward.signing import verify
+from steward.subjects import NodeName
+
+JOIN: Final = "join"
+REKEY: Final = "rekey"
+_NKEY_BYTES: Final = 35
+"""One for what it is, 32 of key, two to check."""
+
+
+class NewKeys(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """``key``: the public signing key; ``broker``: the public nkey. The rest tells a person which
+    machine it is."""
+
+    key: Annotated[bytes, Meta(min_length=32, max_length=32)]
+    broker: Annotated[str, Meta(pattern=r"^U[A-Z2-7]{55}\Z")]
+    version: Label = ""
+    machine: Label = ""
+    labels: Annotated[dict[Label, Label], Meta(max_length=64)] = {}
+
+
+def tell(
+    what: str,
+    frm: NodeName,
+    to: NodeName,
+    keys: Keys,
+    *,
+    version: str = "",
+    machine: str = "",
+    labels: Mapping[str, str] | None = None,
+) -> tuple[str, str, str]:
+    """The data of a Join or a Rekey: the facts as JSON, and both signatures in base64. ``what``:
+    which of the two it is."""
+    facts = msgspec.json.encode(
+        NewKeys(
+            key=keys.signing.public, broker=keys.broker, version=version, machine=machine,
+            labels=dict(labels or {}),
+        )
+    )  # fmt: skip
+    said = _said(what, frm, to, facts)
+    pair = nkeys.from_seed(bytearray(keys.broker_seed))
+    proofs = (keys.signing.sign(said), bytes(pair.sign(said)))
+    first, second = (base64.b64encode(proof).decode() for proof in proofs)
+    return facts.decode(), first, second
+
+
+def told(what: str, frm: NodeName, to: NodeName, body: Body) -> NewKeys:
+    """What a body tells. Raises Refused: it can't be read, or was not signed with these keys."""
+    if len(body.data) != 3:
+        raise Refused(f"data has {len(body.data)} elements", "three: facts and two signatures")
+    try:
+        facts = body.data[0].encode()
+        new = msgspec.json.decode(facts, type=NewKeys)
+        first, second = (base64.b64decode(proof, validate=True) for proof in body.data[1:])
+    except (msgspec.DecodeError, RecursionError, binascii.Error, ValueError) as error:
+        raise Refused(f"data tells of no keys: {error}") from None
+    said = _said(what, frm, to, facts)
+    if not verify(new.key, said, first) or not verify(_of_nkey(new.broker), said, second):
+        raise Refused(f"whoever says to be {frm} does not have these keys")
+    return new
+
+
+def _said(what: str, frm: NodeName, to: NodeName, facts: bytes) -> bytes:
+    return f"steward {what} 1\n{frm}\n{to}\n".encode() + facts
+
+
+def _of_nkey(text: str) -> bytes:
+    """The 32 bytes in a user's public nkey. Raises Refused."""
+    raw = base64.b32decode(text)
+    body, check = raw[:-2], raw[-2:]
+    is_one = len(raw) == _NKEY_BYTES and raw[0] == nkeys.PREFIX_BYTE_USER
+    if not is_one or bytes(nkeys.crc16_checksum(body)) != check:
+        raise Refused("broker is no public key of a user")
+    return body[1:]
