@@ -14,7 +14,7 @@ from secrets import token_hex
 from typing import Any, Final
 
 from node.site import NodeSite
-from steward import frames, subjects
+from steward import subjects
 from steward.bus import Bus
 from steward.control.feed import Backlog, Feed, Piece
 from steward.errors import FrameError, UnknownId
@@ -147,7 +147,7 @@ class Followers:
     def _came(self, arrived: Incoming) -> None:
         followed = self._heard.get(arrived.subject)
         try:
-            told = frames.decode(arrived.payload)
+            told = self._bus.wire.open(arrived.payload, arrived.subject)
         except FrameError as error:
             log.debug("what came on %s: %s", arrived.subject, error)
             return

@@ -142,18 +142,20 @@ class NodeSite:
 
     async def say(self, to: NodeName, method: str, data: Sequence[str]) -> None:
         """Publish a fact once, unstored: whoever misses it hears the next one."""
+        now = self.now()
         letter = Notice(
             frm=self.name,
             store=self._store.store_id,
             start=self._store.start,
             to=to,
             subject=subject(to, Kind.EVENT_NACK, method),
-            clock=self.now().wall,
+            clock=now.wall,
+            steady=now.steady,
             id=new_id(),
             body=frames.raw(msgspec.json.encode(Body(data=tuple(data)))),
         )
         try:
-            await self._bus.publish(letter.subject, self._bus.wire.seal(letter))
+            await self._bus.publish(letter.subject, self._bus.wire.seal(letter, letter.subject, to))
         except BusError as error:
             log.warning("a %s could not be sent: %s", method, error)
 
@@ -172,7 +174,7 @@ class NodeSite:
 
     def not_taken(self, arrived: Incoming, error: FrameError) -> None:
         text = f"what came on {arrived.subject} ({len(arrived.payload):,} bytes): {error.text}"
-        self.report("bad_frame", text, error.hint, level="warning")
+        self.report(error.code, text, error.hint, level="warning")
 
     def not_accepted(self, error: StewardError) -> None:
         self.report(error.code, error.text, error.hint, level="warning")

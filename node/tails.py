@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from node.output import News, Stream
 from node.runs import RunKey, Runs
-from steward import frames, subjects
+from steward import subjects
 from steward.bus import Bus
 from steward.errors import BusError
 from steward.frames import Output
@@ -134,7 +134,7 @@ class Tails:
         )
         to = subjects.output(tail.follower, tail.token)
         try:
-            if await self._bus.publish(to, frames.encode(letter), reply):
+            if await self._bus.publish(to, self._bus.wire.seal(letter, to, tail.follower), reply):
                 tail.told[piece.stream] = piece.offset + len(piece.data)
                 self._mark = self._bus.mark()
         except BusError as error:

@@ -1,8 +1,8 @@
 """Frames, receipts and notices, and their way to and from signed bytes.
 
-An envelope is JSON: ``{"v": 1, "type": …, "sig": "", "packs": …, "body": {…}}``, or that packed.
-The signature's place is empty until there are keys; it will cover version, type, subject and the
-body's bytes. ``packs`` is what its sender can take, see ``steward/wire.py``.
+An envelope is JSON: ``{"v": 1, "type": …, "sig": "", "body": {…}, "packs": …}``, or that packed.
+Without keys the signature's place is empty; with them it covers all of the envelope but what is
+``said`` of keys, which is signed by itself, and the subject. ``steward/wire.py`` puts it on.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from msgspec import Meta
 from steward import packing
 from steward.errors import FrameError, InvalidMessage
 from steward.message import MessageId
+from steward.signing import SIGNATURE_BYTES
 from steward.subjects import NodeName, node_name
 
 WIRE_VERSION: Final = 1
@@ -27,13 +28,15 @@ Wall = Annotated[float, Meta(ge=-1e11, le=1e11)]
 """Wall time in seconds, within the years that a calendar has."""
 AnId = Annotated[MessageId, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
 ASubject = Annotated[str, Meta(max_length=400)]
+AnOrder = Annotated[bytes, Meta(max_length=SIGNATURE_BYTES)]
+AKey = Annotated[str, Meta(pattern=r"^[0-9a-f]{0,16}\Z")]
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One message in a frame, or, with a reason in ``tombstone``, the place of one given up.
 
     ``expires`` is wall time (seconds) on the receiver's clock, ``deadline`` on the
-    sender's.
+    sender's. ``order``: of a command, its sender's signature of it alone; empty without keys.
     """
 
     seq: Annotated[int, Meta(ge=1, lt=2**53)]
@@ -41,6 +44,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tombstone: Token = ""
     expires: Wall | None = None
     deadline: Wall | None = None
+    order: AnOrder = b""
     body: msgspec.Raw = msgspec.Raw(b"{}")
 
 
@@ -89,7 +93,9 @@ class Receipt(
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"frm": "from"}):
-    """A message of a NACK kind: sent once, outside every stream (rule 12)."""
+    """A message of a NACK kind: sent once, outside every stream (rule 12). ``steady``: when, on the
+    sender's clock that never goes back; with keys, what is older than the last one is a repetition.
+    """
 
     frm: NodeName
     store: Token
@@ -98,6 +104,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     subject: ASubject
     clock: Wall
     id: AnId
+    steady: Wall = 0.0
+    order: AnOrder = b""
     body: msgspec.Raw = msgspec.Raw(b"{}")
 
 
@@ -118,16 +126,28 @@ _TYPES: Final = {"frame": Frame, "receipt": Receipt, "notice": Notice, "output":
 _NAMES: Final = {cls: name for name, cls in _TYPES.items()}
 
 
-class _Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
+class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is around a letter. ``sig``: 64 bytes, or empty; ``packs``: what the sender can take;
+    ``key``: the id of the key that it is signed with; ``holds``: the id of the addressee's key that
+    the sender holds; ``said``: what central has said of the sender's key."""
+
     v: int
     type: str
-    sig: str
+    sig: Annotated[bytes, Meta(max_length=SIGNATURE_BYTES)]
     body: msgspec.Raw
     packs: Count = 0
+    key: AKey = ""
+    holds: AKey = ""
+    said: tuple[msgspec.Raw, ...] = ()
+
+    def signed_part(self, subject: str) -> bytes:
+        """The bytes that the signature covers, where the letter goes to this subject."""
+        head = (self.v, self.type, subject, self.packs, self.key, self.holds)
+        return b"steward letter\n" + "\n".join(map(str, head)).encode() + b"\n" + bytes(self.body)
 
 
 _encoder = msgspec.json.Encoder()
-_envelope = msgspec.json.Decoder(_Envelope)
+_envelope = msgspec.json.Decoder(Envelope)
 _decoders = {name: msgspec.json.Decoder(cls) for name, cls in _TYPES.items()}
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -137,19 +157,20 @@ def raw(body: bytes) -> msgspec.Raw:
     return msgspec.Raw(body)
 
 
-def encode(letter: Letter | Output, packs: int = 0) -> bytes:
-    """Its envelope."""
+def enclose(letter: Letter | Output, packs: int = 0) -> Envelope:
+    """The letter's envelope, without a signature."""
     body = msgspec.Raw(_encoder.encode(letter))
-    return _encoder.encode(_Envelope(WIRE_VERSION, _NAMES[type(letter)], "", body, packs))
+    return Envelope(WIRE_VERSION, _NAMES[type(letter)], b"", body, packs)
 
 
-def decode(payload: bytes) -> Letter | Output:
-    """The letter in ``payload``. Raises FrameError: not JSON, not ours, or another wire version."""
-    return decode_with_packs(payload)[0]
+def written(envelope: Envelope) -> bytes:
+    """As it travels, not packed."""
+    return _encoder.encode(envelope)
 
 
-def decode_with_packs(payload: bytes) -> tuple[Letter | Output, int]:
-    """The same, and what its sender can take."""
+def opened(payload: bytes) -> Envelope:
+    """The envelope in ``payload``; its letter is still closed. Raises FrameError: not JSON, not
+    ours, or another wire version."""
     if payload.startswith(packing.MARK):
         payload = packing.unpack(payload)
     try:
@@ -162,6 +183,11 @@ def decode_with_packs(payload: bytes) -> tuple[Letter | Output, int]:
         raise FrameError(
             f"wire version {said} is not understood", f"this node speaks {known}: upgrade"
         )
+    return envelope
+
+
+def letter_in(envelope: Envelope) -> Letter | Output:
+    """What is in it. Raises FrameError: of no type that is known, or not what the type says."""
     decoder = _decoders.get(envelope.type)
     if decoder is None:
         raise FrameError(f"unknown type {envelope.type[:40]!r}")
@@ -172,4 +198,14 @@ def decode_with_packs(payload: bytes) -> tuple[Letter | Output, int]:
         raise FrameError(f"not a {envelope.type}: {error}") from None
     except InvalidMessage as error:
         raise FrameError(f"its sender: {error.text}") from None
-    return letter, envelope.packs
+    return letter
+
+
+def encode(letter: Letter | Output, packs: int = 0) -> bytes:
+    """As it travels without keys."""
+    return written(enclose(letter, packs))
+
+
+def decode(payload: bytes) -> Letter | Output:
+    """The letter in ``payload``, whoever has signed it. Raises FrameError."""
+    return letter_in(opened(payload))

@@ -51,6 +51,7 @@ class Keyring:
         self.central = central
         self._holders: dict[str, Holder] = {}
         """By the key's id."""
+        self._by_name: dict[NodeName, tuple[Holder, ...]] = {}
         self._revoked: dict[NodeName, int] = {}
         self._chain: dict[int, bytes] = {}
         """Central's own certificates by serial, also those that hold no more: who was away needs
@@ -82,10 +83,14 @@ class Keyring:
         """Who has the key of this id, if it holds."""
         return self._holders.get(id)
 
-    def keys_of(self, name: NodeName) -> list[Holder]:
+    def keys_of(self, name: NodeName) -> tuple[Holder, ...]:
         """A name's keys that hold, the newest first."""
-        found = (h for h in self._holders.values() if h.name == name)
-        return sorted(found, key=lambda h: -h.serial)
+        return self._by_name.get(name, ())
+
+    def newest(self, name: NodeName) -> Holder | None:
+        """The first of these."""
+        keys = self.keys_of(name)
+        return keys[0] if keys else None
 
     def chain(self) -> list[bytes]:
         """How central's keys came from the anchor, the oldest first: what somebody needs who knows
@@ -120,7 +125,10 @@ class Keyring:
             self._drop(old)
 
     def _add(self, holder: Holder) -> None:
+        others = [h for h in self.keys_of(holder.name) if h.public != holder.public]
         self._holders[key_id(holder.public)] = holder
+        newest_first = sorted((holder, *others), key=lambda h: -h.serial)
+        self._by_name[holder.name] = tuple(newest_first)
 
     def _revoke(self, said: Revocation) -> None:
         upto = self._revoked[said.name] = max(said.upto, self.upto(said.name))
@@ -132,9 +140,10 @@ class Keyring:
         """What was said of nodes with a key of central's goes with it; its successors stay."""
         id = key_id(holder.public)
         self._holders.pop(id, None)
+        self._by_name[holder.name] = tuple(
+            h for h in self.keys_of(holder.name) if h.public != holder.public
+        )
         if holder.name == self.central:
-            gone = [
-                i for i, h in self._holders.items() if h.issuer == id and h.name != self.central
-            ]
-            for other in gone:
-                del self._holders[other]
+            for other in [h for h in self._holders.values() if h.issuer == id]:
+                if other.name != self.central:
+                    self._drop(other)

@@ -180,12 +180,12 @@ class Publisher:
         tables.outbox.give_up(bound, State.REFUSED, now)
 
     async def _send(self, frame: Frame) -> None:
-        payload = self._bus.wire.seal(frame)
+        payload = self._bus.wire.seal(frame, frame.subject, frame.to)
         most = self._bus.max_payload
         while most is not None and len(payload) > most and len(frame.messages) > 1:
             # Bound when the broker took more: the first half goes now, the rest after its receipt.
             frame = self._handoff.sender.shorten(frame)
-            payload = self._bus.wire.seal(frame)
+            payload = self._bus.wire.seal(frame, frame.subject, frame.to)
         try:
             if await self._bus.publish(frame.subject, payload, self._bus.inbox):
                 self._last = self._bus.mark()
@@ -217,18 +217,22 @@ class Publisher:
 
     async def _cry(self, message: Published) -> str:
         """Why it could not be published; empty: it is on its way."""
+        now = self._owner.now()
         notice = Notice(
             frm=self._bus.node,
             store=self._store.store_id,
             start=self._store.start,
             to=subjects.parse(self.subject).node,
             subject=self.subject,
-            clock=self._owner.now().wall,
+            clock=now.wall,
+            steady=now.steady,
             id=message.id,
             body=frames.raw(message.body),
         )
         try:
-            sent = await self._bus.publish(self.subject, self._bus.wire.seal(notice))
+            sent = await self._bus.publish(
+                self.subject, self._bus.wire.seal(notice, notice.subject, notice.to)
+            )
         except BusError as error:
             self._owner.unsendable(self.subject, error)
             return error.text

@@ -54,7 +54,7 @@ class Settler:
             self._nobody(arrived)
             return
         try:
-            receipt = self._bus.wire.open(arrived.payload)
+            receipt = self._bus.wire.open(arrived.payload, arrived.subject)
             if not isinstance(receipt, Receipt):
                 raise FrameError("what came to the inbox is no receipt")
         except FrameError as error:
@@ -78,4 +78,5 @@ class Settler:
 
     def _judge(self, tables: Tables, receipt: Receipt) -> Work:
         judge = self._handoff.receipts
-        return judge.on_receipt(tables.outbox, tables.inbox, receipt, self._now())
+        obeys = self._bus.wire.obeys(receipt.frm)
+        return judge.on_receipt(tables.outbox, tables.inbox, receipt, self._now(), signed=obeys)

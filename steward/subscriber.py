@@ -14,7 +14,7 @@ from steward.handoff import Handoff
 from steward.handoff.receiver import Admission, Node
 from steward.handoff.state import Arrival, Now, Work
 from steward.mailbox import Incoming, Mailbox, each
-from steward.message import Kind
+from steward.message import Kind, State
 from steward.metrics import Metrics
 from steward.store import Store, Tables
 from steward.subjects import NodeName, Subject, is_inbox_of
@@ -115,7 +115,8 @@ class Subscribers:
         except FrameError as error:
             self._house.not_taken(arrived, error)
             return
-        self._house.met(letter.frm, letter.start)
+        if not self._bus.wire.is_introduction(arrived.subject):
+            self._house.met(letter.frm, letter.start)
         try:
             await self._take_letter(arrived, letter)
         except Exception:
@@ -154,7 +155,7 @@ class Subscribers:
 
     def _letter(self, arrived: Incoming) -> Frame | Notice:
         """Raises FrameError unless it is addressed to me, on the subject that it names."""
-        letter = self._bus.wire.open(arrived.payload)
+        letter = self._bus.wire.open(arrived.payload, arrived.subject)
         if not isinstance(letter, Frame | Notice):
             raise FrameError("what came on a method's subject is for an inbox")
         if letter.to != self._bus.node or letter.subject != arrived.subject:
@@ -164,16 +165,23 @@ class Subscribers:
     def _take_frame(self, tables: Tables, frame: Frame) -> Work:
         node = Node(self._house.admit, lambda events: self._house.handle(tables, events))
         receiver = self._handoff.receiver
-        return receiver.on_frame(tables.inbox, tables.outbox, frame, self._house.now(), node)
+        return receiver.on_frame(
+            tables.inbox, tables.outbox, frame, self._house.now(), node,
+            signed=self._bus.wire.obeys(frame.frm),
+        )  # fmt: skip
 
     def _take_notice(self, tables: Tables, notice: Notice) -> Verdict | None:
         """A NACK kind: at most once, from no stream. Its sender never hears of a refusal."""
         now = self._house.now()
-        self._handoff.receiver.hear(tables.inbox, notice.frm, notice.clock, now)
         subject = Subject(notice.subject)
+        if not self._bus.wire.is_introduction(subject):
+            if self._bus.wire.trust and not self._is_news(tables, notice):
+                return Verdict(state=State.REFUSED, reason="it has come before: a repetition")
+            self._handoff.receiver.hear(tables.inbox, notice.frm, notice.clock, now)
         arrival = Arrival(
-            notice.frm, notice.store, subject, 0, notice.id, None, None, bytes(notice.body)
-        )
+            notice.frm, notice.store, subject, 0, notice.id, None, None, bytes(notice.body),
+            notice.order,
+        )  # fmt: skip
         admission = self._house.admit(arrival)
         if admission.refusal is not None:
             return admission.refusal
@@ -182,6 +190,12 @@ class Subscribers:
         tables.inbox.accept([arrival], now)
         return None
 
+    @staticmethod
+    def _is_news(tables: Tables, notice: Notice) -> bool:
+        """Rule 4's ``seq`` tells a frame's repetition; here it is the sender's steady time."""
+        method = subjects.parse(notice.subject).method
+        return tables.trust.is_news(notice.frm, notice.store, method, notice.start, notice.steady)
+
     async def _answer(self, arrived: Incoming, receipt: Receipt) -> None:
         if not is_inbox_of(arrived.reply, receipt.to):
             self._house.not_taken(
@@ -189,7 +203,9 @@ class Subscribers:
             )
             return
         try:
-            await self._bus.publish(arrived.reply, self._bus.wire.seal(receipt))
+            await self._bus.publish(
+                arrived.reply, self._bus.wire.seal(receipt, arrived.reply, receipt.to)
+            )
         except StewardError as error:
             log.error("a receipt could not be sent: %s", error)
 

@@ -157,6 +157,7 @@ class Receiver:
                 self._expiry(e, f.frm),
                 e.deadline,
                 bytes(e.body),
+                e.order,
             )
             stream.last, stream.last_id = e.seq, e.id
             stream.ids[e.seq] = e.id

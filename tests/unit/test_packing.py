@@ -32,6 +32,10 @@ def receipt() -> Receipt:
     )  # fmt: skip
 
 
+def sealed(wire: Wire, letter: Frame | Receipt) -> bytes:
+    return wire.seal(letter, "x", letter.to)
+
+
 def is_packed(payload: bytes) -> bool:
     return payload.startswith(packing.MARK)
 
@@ -93,12 +97,12 @@ def test_no_damage_to_packed_bytes_raises_anything_else(data: st.DataObject) -> 
 
 def test_nothing_goes_packed_to_somebody_who_has_not_said_that_it_unpacks() -> None:
     wire = Wire(is_narrow=True)
-    assert not is_packed(wire.seal(frame()))
-    wire.open(frames.encode(receipt()))  # as a daemon without packing says it
-    assert not is_packed(wire.seal(frame()))
-    wire.open(Wire(is_narrow=False).seal(receipt()))
-    assert is_packed(wire.seal(frame()))
-    assert not is_packed(wire.seal(frame(to=NodeName("ship2"))))
+    assert not is_packed(sealed(wire, frame()))
+    wire.open(frames.encode(receipt()), "x")  # as a daemon without packing says it
+    assert not is_packed(sealed(wire, frame()))
+    wire.open(sealed(Wire(is_narrow=False), receipt()), "x")
+    assert is_packed(sealed(wire, frame()))
+    assert not is_packed(sealed(wire, frame(to=NodeName("ship2"))))
 
 
 @pytest.mark.parametrize(
@@ -109,22 +113,22 @@ def test_it_is_packed_where_one_end_is_behind_a_narrow_link(
     here: bool, there: bool, packed: bool
 ) -> None:
     central, ship = Wire(is_narrow=here), Wire(is_narrow=there)
-    central.open(ship.seal(receipt()))
-    assert is_packed(central.seal(frame())) is packed
-    assert ship.open(central.seal(frame())) == frame()
+    central.open(sealed(ship, receipt()), "x")
+    assert is_packed(sealed(central, frame())) is packed
+    assert ship.open(sealed(central, frame()), "x") == frame()
 
 
 def test_who_was_replaced_by_an_older_version_gets_plain_letters_once_it_has_spoken() -> None:
     wire = Wire(is_narrow=True)
-    wire.open(Wire(is_narrow=True).seal(receipt()))
-    assert is_packed(wire.seal(frame()))
-    wire.open(frames.encode(receipt()))
-    assert not is_packed(wire.seal(frame()))
+    wire.open(sealed(Wire(is_narrow=True), receipt()), "x")
+    assert is_packed(sealed(wire, frame()))
+    wire.open(frames.encode(receipt()), "x")
+    assert not is_packed(sealed(wire, frame()))
 
 
 def test_bits_that_nobody_knows_yet_change_nothing() -> None:
     wire = Wire(is_narrow=False)
-    wire.open(frames.encode(receipt(), 4))
-    assert not is_packed(wire.seal(frame()))
-    wire.open(frames.encode(receipt(), 4 + 2 + 1))
-    assert is_packed(wire.seal(frame()))
+    wire.open(frames.encode(receipt(), 4), "x")
+    assert not is_packed(sealed(wire, frame()))
+    wire.open(frames.encode(receipt(), 4 + 2 + 1), "x")
+    assert is_packed(sealed(wire, frame()))

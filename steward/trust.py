@@ -1,0 +1,160 @@
+"""Signatures on letters: this node's own on what goes, and whose are on what comes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+from msgspec import structs
+
+from steward.errors import SignatureError, TrustError
+from steward.frames import Envelope, Frame, Letter, Notice, Output
+from steward.keyring import Keyring
+from steward.message import Kind, MessageId
+from steward.signing import SigningKey, key_id, verify
+from steward.subjects import NodeName, parse, subject
+
+AGAIN: Final = 16
+"""A peer that has not said for so many letters whether it has this node's certificate gets it
+again: it may have forgotten it."""
+MOST_PEERS: Final = 10_000
+MOST_STATEMENTS: Final = 8
+"""In one envelope."""
+JOIN: Final = "Join"
+"""The one method whose letters come from somebody unknown; what it says is signed by itself."""
+
+
+class _Peer(msgspec.Struct):
+    """What is known of another node's keyring."""
+
+    has_mine: bool = False
+    since: int = 0
+    """Letters that went since it said so, or since it got the certificate."""
+
+
+class Trust:
+    """One node's. ``learned`` is called with each statement that came with a letter and is new."""
+
+    def __init__(
+        self,
+        me: NodeName,
+        key: SigningKey,
+        keyring: Keyring,
+        learned: Callable[[bytes], object] = lambda signed: None,
+    ) -> None:
+        self.me = me
+        self.key = key
+        self.keyring = keyring
+        self.learned = learned
+        self.introductions = subject(keyring.central, Kind.EVENT_NACK, JOIN)
+        """Where letters of nodes that are not known yet come."""
+        self._peers: OrderedDict[NodeName, _Peer] = OrderedDict()
+
+    def obeys(self, frm: NodeName) -> bool:
+        """Whether ``frm`` may tell this node that its store is an older copy: central, which can
+        end everything anyhow. Any other node would be a single one that ends it for all."""
+        return frm == self.keyring.central and frm != self.me
+
+    def use(self, key: SigningKey) -> None:
+        """Sign with another key of this node's from now on, and tell everybody its certificate; or
+        a new certificate of the same key."""
+        self.key = key
+        self._peers.clear()
+
+    # ---------------------------------------------------------------- what goes
+
+    def seal(self, envelope: Envelope, on: str, to: NodeName) -> Envelope:
+        """Signed for the subject ``on``; with the certificate, if the other end may not have it."""
+        theirs = self.keyring.newest(to)
+        peer = self._peer(to)
+        must_tell = (not peer.has_mine and peer.since % AGAIN == 0) or peer.since >= AGAIN
+        peer.since = 1 if must_tell else peer.since + 1
+        envelope = structs.replace(
+            envelope,
+            key=self.key.id,
+            holds=key_id(theirs.public) if theirs else "",
+            said=tuple(map(msgspec.Raw, self._own())) if must_tell else (),
+        )
+        return structs.replace(envelope, sig=self.key.sign(envelope.signed_part(on)))
+
+    def with_orders(self, letter: Letter | Output) -> Letter | Output:
+        """Each command of the letter with a signature of its own, which the runner verifies."""
+        if not isinstance(letter, Frame | Notice) or not is_command(letter.subject):
+            return letter
+        if isinstance(letter, Notice):
+            return structs.replace(letter, order=self._order(letter, letter.id, letter.body))
+        ordered = [
+            e if e.tombstone else structs.replace(e, order=self._order(letter, e.id, e.body))
+            for e in letter.messages
+        ]
+        return structs.replace(letter, messages=tuple(ordered))
+
+    def _order(self, letter: Frame | Notice, id: MessageId, body: msgspec.Raw) -> bytes:
+        return self.key.sign(order(letter.frm, letter.to, letter.subject, id, bytes(body)))
+
+    def _own(self) -> list[bytes]:
+        """What others need to believe this node's signature."""
+        if self.me == self.keyring.central:
+            return self.keyring.chain()[-MOST_STATEMENTS:]
+        mine = self.keyring.holder(self.key.id)
+        return [mine.signed] if mine else []
+
+    # ---------------------------------------------------------------- what comes
+
+    def signer(self, envelope: Envelope, on: str) -> NodeName:
+        """Who has signed it, for the subject ``on``. Raises SignatureError: nobody whom this node
+        knows, or something of it was changed."""
+        if not envelope.sig:
+            raise SignatureError(
+                "it is not signed", "its sender has no keys: steward keys join, over there"
+            )
+        problem = self._learn(envelope)
+        holder = self.keyring.holder(envelope.key)
+        if holder is None:
+            raise SignatureError(
+                f"it is signed with the key {envelope.key[:16]!r}, which is nobody's here{problem}",
+                "steward keys show names the keys that hold",
+            )
+        if not verify(holder.public, envelope.signed_part(on), envelope.sig):
+            raise SignatureError(
+                f"it is not what {holder.name} has signed for this subject",
+                "somebody has changed it, or sent it elsewhere than it was meant for",
+            )
+        peer = self._peer(holder.name)
+        peer.has_mine, peer.since = envelope.holds == self.key.id, 0
+        return holder.name
+
+    def _learn(self, envelope: Envelope) -> str:
+        """What came with it of its sender's key; why nothing could be learned of it."""
+        problem = ""
+        for raw in envelope.said[:MOST_STATEMENTS]:
+            signed = bytes(raw)
+            known = self.keyring.holder(envelope.key)
+            if known is not None and known.signed == signed:
+                continue
+            try:
+                self.keyring.learn(signed)
+                self.learned(signed)
+            except TrustError as error:
+                problem = f": {error.text}"
+        return problem
+
+    def _peer(self, name: NodeName) -> _Peer:
+        peer = self._peers.get(name)
+        if peer is None:
+            peer = self._peers[name] = _Peer()
+            if len(self._peers) > MOST_PEERS:
+                self._peers.popitem(last=False)
+        return peer
+
+
+def is_command(on: str) -> bool:
+    """Whether what goes on this subject is a command."""
+    return parse(on).kind in (Kind.COMMAND_ACK, Kind.COMMAND_NACK)
+
+
+def order(frm: str, to: str, on: str, id: str, body: bytes) -> bytes:
+    """What the signature of one command covers."""
+    return b"steward order 1\n" + "\n".join((frm, to, on, id)).encode() + b"\n" + body
