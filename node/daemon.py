@@ -27,6 +27,7 @@ from node.runs import RUNNER_RESTS, Runs
 from node.schedule import Slots
 from node.site import NodeSite
 from node.tails import PACES, Tails
+from node.trusting import open_trust
 from node.views import NodeViews
 from steward.bus import Bus
 from steward.config import Settings
@@ -89,6 +90,8 @@ class Daemon:
             link=LINKS[settings.link],
             start=store.start,
         )
+        trusting = await open_trust(settings, store)
+        bus.wire.trust = trusting.trust if trusting else None
         runs = Runs(
             settings.state_dir, limit=settings.limits.output_bytes, rests=self._runner_rests
         )

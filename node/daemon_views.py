@@ -82,7 +82,7 @@ class DaemonViews:
             "intake": {"open": is_open, "reason": reason},
             "store": {"bytes": self._store.bytes(), "freeBytes": self._store.room.free()},
             "alarms": totals.alarms,
-            "trusted": False,
+            "trusted": self._bus.wire.trust is not None,
             "processes": len(self._facts.processes()),
             "daemon": vitals(),
         }

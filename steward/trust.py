@@ -14,6 +14,7 @@ from steward.frames import Envelope, Frame, Letter, Notice, Output
 from steward.keyring import Keyring
 from steward.message import Kind, MessageId
 from steward.signing import SigningKey, key_id, verify
+from steward.statements import Statement
 from steward.subjects import NodeName, parse, subject
 
 AGAIN: Final = 16
@@ -42,7 +43,7 @@ class Trust:
         me: NodeName,
         key: SigningKey,
         keyring: Keyring,
-        learned: Callable[[bytes], object] = lambda signed: None,
+        learned: Callable[[Statement, bytes], object] = lambda statement, signed: None,
     ) -> None:
         self.me = me
         self.key = key
@@ -135,8 +136,7 @@ class Trust:
             if known is not None and known.signed == signed:
                 continue
             try:
-                self.keyring.learn(signed)
-                self.learned(signed)
+                self.learned(self.keyring.learn(signed), signed)
             except TrustError as error:
                 problem = f": {error.text}"
         return problem
