@@ -77,14 +77,21 @@ class Children:
             due += [at for at in (child.deadline, child.kill_at) if at is not None]
         return min(due, default=None)
 
-    def start(self, key: str, argv: list[str], env: dict[str, str], limit: float | None) -> Child:
+    def start(
+        self,
+        key: str,
+        argv: list[str],
+        env: dict[str, str],
+        limit: float | None,
+        stdin: bytes = b"",
+    ) -> Child:
         """Claim it and start it, to be ended after ``limit`` seconds. A program that cannot be
         started has ended already: its pid is 0. Raises FileExistsError if it is claimed, OSError
         if it cannot be."""
         folder = spawn.claim(key, self.runs)
         try:
             child = Child(key, self.limit)
-            child.pid, code, reason = spawn.spawn(argv, env, folder)
+            child.pid, code, reason = spawn.spawn(argv, env, folder, stdin)
             if not child.pid:
                 self.ended(child, {"exitCode": code, "reason": reason})
                 return child

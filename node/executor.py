@@ -179,7 +179,9 @@ class Executor:
         assert method.program is not None
         argv, more = method.program(body), answers.environment(self._node, command)
         try:
-            started = await self._runs.start(key, argv, more, body.method_timeout or None)
+            started = await self._runs.start(
+                key, argv, more, body.method_timeout or None, body.stdin_bytes
+            )
         except RunnerError as error:
             self._around.report("runner", str(error), error.hint, message_id=command.id)
             await asyncio.sleep(PAUSE)

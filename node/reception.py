@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from node.methods import Event, Method, Site, registry
+from node.methods import Event, Method, Site, check_body, registry
 from node.permits import Permits
 from steward import subjects
 from steward.errors import InvalidMessage, Refused, StewardError, StoreFull, nearest
@@ -62,7 +62,7 @@ class Reception:
             raise Refused(decision.reason, "a [[permit]] in this node's configuration allows it")
         if len(arrival.body) > MAX_MESSAGE_BYTES:
             raise Refused(f"the message has {len(arrival.body):,} bytes", "512 KiB at most")
-        method.check(decoded(arrival))
+        check_body(method, decoded(arrival))
 
     def handle(self, tables: Tables, arrivals: Sequence[Arrival]) -> list[Verdict | None]:
         """Do the work of admitted events of one frame. What a handler can't do is refused, alone;
@@ -107,6 +107,6 @@ def check_at_home(method: str, body: Body) -> None:
     """What this node's own method would say to a message that is about to be sent: the sender
     hears it at once. Raises InvalidMessage."""
     try:
-        registry()[method].check(body)
+        check_body(registry()[method], body)
     except Refused as refusal:
         raise InvalidMessage(refusal.text, refusal.hint) from None

@@ -10,6 +10,7 @@ Exit status: 0 once it listens (it goes on in the background), 3 if another one 
 
 from __future__ import annotations
 
+import binascii
 import contextlib
 import fcntl
 import json
@@ -184,7 +185,8 @@ class Runner:
             if op == "kill":
                 return {"key": key, "killing": self.children.kill(key, "cancelled")}
             if op == "start":
-                child = self.children.start(key, *checked_command(request))
+                command, stdin = checked_command(request), checked_stdin(request)
+                child = self.children.start(key, *command, stdin)
                 return {"key": key, "started": child.pid or None, "at": child.started}
             raise Refusal("op: start, kill or list")
         except FileExistsError:
@@ -210,6 +212,17 @@ def checked_command(request: dict[str, Any]) -> tuple[list[str], dict[str, str],
     if isinstance(deadline, bool) or not isinstance(deadline, int | float) or not deadline >= 0:
         raise Refusal("deadline: 0 or more seconds, or null")
     return argv, env, float(min(deadline, 1e9))
+
+
+def checked_stdin(request: dict[str, Any]) -> bytes:
+    """What the command reads, which comes in Base64; nothing: it finds an end there."""
+    coded = request.get("stdin", "")
+    if not isinstance(coded, str):
+        raise Refusal("stdin: Base64")
+    try:
+        return binascii.a2b_base64(coded, strict_mode=True) if coded else b""
+    except ValueError:
+        raise Refusal("stdin: Base64") from None
 
 
 def listen() -> socket.socket | None:

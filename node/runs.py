@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import enum
 import hashlib
@@ -86,17 +87,25 @@ class Runs:
         await self._link.run(self._find_ended, lambda: bool(self._watched))
 
     async def start(
-        self, key: RunKey, argv: Sequence[str], env: Mapping[str, str], deadline: float | None
+        self,
+        key: RunKey,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        deadline: float | None,
+        stdin: bytes = b"",
     ) -> float:
         """Start the command, or find it started: the wall time of that. Its end will be in
         ``exited``. ``env`` is added to the plain environment; after ``deadline`` seconds it is
-        ended. A program that cannot be started ends with exit code 127 or 126.
+        ended. It finds ``stdin`` on its standard input. A program that cannot be started ends with
+        exit code 127 or 126.
 
         Raises RunnerError if it was not started, NotPossible if it was forbidden.
         """
         self._watched.add(key)
         environment = self._environment | dict(env)
         request = {"op": "start", "key": key, "argv": list(argv), "env": environment}
+        if stdin:
+            request["stdin"] = base64.b64encode(stdin).decode()
         try:
             reply = await self._link.ask(request | {"deadline": deadline})
             if "error" not in reply:

@@ -123,7 +123,9 @@ def find_program(program: str, path: str) -> tuple[str, int, str]:
     return "", NOT_FOUND, f"{program!r}: program not found"
 
 
-def spawn(argv: list[str], env: dict[str, str], folder: int) -> tuple[int, int, str]:
+def spawn(
+    argv: list[str], env: dict[str, str], folder: int, stdin: bytes = b""
+) -> tuple[int, int, str]:
     """(pid, 0, "") of a process in a session of its own, or (0, exit code, reason)."""
     program, code, reason = find_program(argv[0], env.get("PATH", os.defpath))
     if code:
@@ -134,6 +136,9 @@ def spawn(argv: list[str], env: dict[str, str], folder: int) -> tuple[int, int, 
             files.append(os.open(name, _OUTPUT, 0o600, dir_fd=folder))
         actions: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
         actions += [(os.POSIX_SPAWN_DUP2, file, to) for to, file in enumerate(files, 1)]
+        if stdin:
+            files.append(input_file(stdin, folder))
+            actions[0] = (os.POSIX_SPAWN_DUP2, files[-1], 0)
         pid = os.posix_spawn(
             program.encode(),
             [arg.encode() for arg in argv],
@@ -152,6 +157,26 @@ def spawn(argv: list[str], env: dict[str, str], folder: int) -> tuple[int, int, 
         for file in files:
             os.close(file)
     return pid, 0, ""
+
+
+def input_file(content: bytes, folder: int) -> int:
+    """What a command is to find on its standard input: an open file without a name, at its start.
+    Where the system can, it is in memory alone, and any user may open it anew by /dev/stdin, which
+    is how a command that runs as another one does. Raises OSError."""
+    if hasattr(os, "memfd_create"):
+        file = os.memfd_create("stdin", os.MFD_CLOEXEC)
+    else:
+        file = os.open("stdin", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
+        os.unlink("stdin", dir_fd=folder)
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(file, rest) :]
+        os.lseek(file, 0, os.SEEK_SET)
+    except OSError:
+        os.close(file)
+        raise
+    return file
 
 
 def name_process(pid: int, folder: int) -> None:

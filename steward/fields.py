@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Any
+
+import msgspec
 
 from steward.errors import InvalidMessage
 
@@ -45,6 +48,34 @@ def data(value: object) -> tuple[str, ...]:
         except UnicodeEncodeError:
             raise InvalidMessage(f"data[{i}] has half a surrogate pair", "valid Unicode") from None
     return tuple(value)
+
+
+def stdin(text: object, coded: object) -> bytes:
+    """From a text, or from Base64; null counts as not given."""
+    if text is not None and coded is not None:
+        raise InvalidMessage("both stdin and stdinB64 are given", "leave one of them out")
+    if not isinstance(text, str | None):
+        raise InvalidMessage("stdin is not a text", "put it in quotes")
+    if not isinstance(coded, str | None):
+        raise InvalidMessage("stdinB64 is not a text", "Base64, in quotes")
+    try:
+        return base64.b64decode(coded, validate=True) if coded else (text or "").encode()
+    except UnicodeEncodeError:
+        raise InvalidMessage("stdin has half a surrogate pair", "valid Unicode") from None
+    except ValueError:
+        raise InvalidMessage("stdinB64 is not Base64", "whole groups of four characters") from None
+
+
+def as_text(content: bytes) -> tuple[str, bytes]:
+    """(text, nothing), or (nothing, the bytes) of what is no UTF-8, or where Base64 is shorter than
+    JSON's way to write control characters."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return "", content
+    if len(msgspec.json.encode(text)) > len(content) * 4 // 3 + 16:
+        return "", content
+    return text, b""
 
 
 def timeout(value: object) -> float:

@@ -91,6 +91,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     job: str | None = None
     retry_of: MessageId | None = None
     operator: Operator = NOBODY
+    stdin: bytes = b""
 
     @property
     def subject(self) -> Subject:
@@ -99,8 +100,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def content(self) -> Body:
         """The part that travels unchanged."""
+        text, coded = fields.as_text(self.stdin)
         return Body(
             data=self.data,
+            stdin=text,
+            stdin_b64=coded,
             method_timeout=self.method_timeout,
             parallel=self.parallel,
             operator=self.operator.name,
@@ -115,18 +119,28 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         """Equal for equal content: what makes the same id the same message (16 bytes)."""
         content = (self.to, self.kind, self.method, self.data, self.timeout, self.retries)
         more = (self.ttl, self.method_timeout, self.parallel)
-        return hashlib.blake2b(_encode((content, more)), digest_size=16).digest()
+        # What older stores have digests of has none of these.
+        latest = ((self.stdin,),) if self.stdin else ()
+        return hashlib.blake2b(_encode((content, more, *latest)), digest_size=16).digest()
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """What a method is handed: the same bytes in the outbox, the frame and the inbox."""
 
     data: tuple[str, ...] = ()
+    stdin: str = ""
+    """What a program finds on its standard input; ``stdin_b64``: in its place, the same of bytes
+    that are no UTF-8."""
+    stdin_b64: bytes = b""
     method_timeout: Annotated[float, msgspec.Meta(ge=0, le=fields.LONGEST)] = 0.0
     parallel: bool = False
     operator: Annotated[str, msgspec.Meta(max_length=256, pattern=NO_CONTROLS)] = ""
     """The user who handed it in at the node that sent it, as that node's daemon says."""
     operator_uid: Annotated[int, msgspec.Meta(ge=0, lt=2**32)] | None = None
+
+    @property
+    def stdin_bytes(self) -> bytes:
+        return self.stdin_b64 or self.stdin.encode()
 
 
 class Defaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +154,8 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True):
 FIELDS: Mapping[str, str] = {
     "toNode": "to",
     "data": "data",
+    "stdin": "stdin",
+    "stdinB64": "stdin",
     "commandOrEvent": "kind",
     "method": "method",
     "timeout": "timeout",
@@ -216,6 +232,7 @@ def check(
         kind=kind,
         method=method,
         data=fields.data(raw.get("data", [])),
+        stdin=fields.stdin(raw.get("stdin"), raw.get("stdinB64")),
         timeout=fields.timeout(raw.get("timeout", defaults.timeout)),
         retries=fields.retries(raw.get("retries", defaults.retries)),
         ttl=fields.duration(raw.get("ttl", defaults.ttl), "ttl"),

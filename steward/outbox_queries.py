@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -34,6 +35,7 @@ MOST_AT_ONCE = 8 * 1024 * 1024
 """Bytes of messages and results, as they are stored, in one answer; as text they can be five times
 as many, and have to fit a line of the control socket."""
 _OUTPUT = frozenset({"stdout", "stderr", "stdoutTail", "stderrTail"})
+_STDIN = frozenset({"stdin", "stdinB64"})
 _body = msgspec.json.Decoder(Body)
 
 
@@ -114,6 +116,7 @@ class History:
             "commandOrEvent": kind,
             "method": method,
             "data": list(content.data),
+            **_stdin(content),
             "timeout": timeout,
             "retries": retries,
             "ttl": ttl,
@@ -215,6 +218,13 @@ class History:
         return None if row is None else rfc3339(row[0])
 
 
+def _stdin(content: Body) -> dict[str, str]:
+    """As a field that the message would be submitted with; none without."""
+    if content.stdin_b64:
+        return with_texts({"stdinB64": base64.b64encode(content.stdin_b64).decode()})
+    return {"stdin": content.stdin} if content.stdin else {}
+
+
 def _brief(message: dict[str, Any]) -> dict[str, Any]:
     """As much as a line of a list shows; ``dataCut``: there is more of the data."""
     data: list[str] = []
@@ -227,6 +237,9 @@ def _brief(message: dict[str, Any]) -> dict[str, Any]:
         data.append(word)
         room -= len(word) + 1
     message["data"] = data
+    for field in _STDIN & message.keys():
+        message["dataCut"] = True
+        del message[field]
     result: Mapping[str, Any] | None = message["result"]
     if result is not None:
         message["result"] = {

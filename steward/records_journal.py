@@ -14,19 +14,23 @@ _BYTES = 1 << 20
 """Of bodies, about, whose lines are made at once."""
 
 _TIME = "strftime('%Y-%m-%dT%H:%M:%fZ', CAST({} * 1000 AS INTEGER) / 1000.0, 'unixepoch')"
+_RARE = """json_object(
+        'stdin', json(body -> '$.stdin'), 'stdinB64', json(body -> '$.stdinB64'))"""
 _ACCEPTED = f"""
-    SELECT count(*), group_concat(json_object(
+    SELECT count(*), group_concat(
+        iif(instr(body, '"stdin'), json_patch(line, {_RARE}), line), char(10)) FROM (
+    SELECT body, json_object(
         'event', 'accepted', 'time', {_TIME.format("accepted_at")}, 'id', id, 'fromNode', :node,
         'toNode', node, 'data', json(coalesce(json_extract(body, '$.data'), '[]')),
         'commandOrEvent', kind, 'method', method, 'timeout', timeout, 'retries', retries,
         'ttl', ttl, 'methodTimeout', coalesce(json_extract(body, '$.methodTimeout'), 0.0),
         'parallel', json(iif(parallel, 'true', 'false')), 'job', job, 'retryOf', retry_of,
         'operator', json_extract(body, '$.operator'), 'uid', uid
-    ), char(10)) FROM (
+    ) AS line FROM (
         SELECT m.*, node, kind, method, CAST(body AS TEXT) AS body FROM message m
         CROSS JOIN lane ON lane.key = m.lane CROSS JOIN body ON body.n = m.n
         WHERE m.n > :done AND m.n <= :upto AND hidden = 0 ORDER BY m.n
-    )"""
+    ))"""
 _FINAL = f"""
     SELECT count(*), group_concat(json_object(
         'event', 'final', 'time', {_TIME.format("ended_at")}, 'id', id, 'toNode', node,

@@ -84,6 +84,13 @@ class Method:
     """Needs no permit: it only ever concerns what its sender has asked for itself."""
 
 
+def check_body(method: Method, body: Body) -> None:
+    """Raises Refused for a body that the method cannot use."""
+    if method.program is None and (body.stdin or body.stdin_b64):
+        raise Refused(f"{method.name} takes no stdin", "only what starts a program does")
+    method.check(body)
+
+
 def needs_data(body: Body, what: str) -> None:
     """Raises Refused for ``"data": []``."""
     if not body.data:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import contextlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,8 +17,8 @@ from steward.cli.following import Following
 from steward.cli.options import Duration, complete_node, prints, talks
 from steward.cli.targets import resolved
 from steward.control.client import ControlClient
-from steward.errors import UsageError
-from steward.message import Kind, State, new_id
+from steward.errors import InvalidMessage, UsageError
+from steward.message import MAX_MESSAGE_BYTES, Kind, State, new_id
 
 
 @click.command(short_help="Have a command run on one or more nodes.")
@@ -34,6 +36,12 @@ from steward.message import Kind, State, new_id
 @click.option("--ttl", type=Duration(), help="When it expires if it hasn't started; 0: never.")
 @click.option(
     "--method-timeout", type=Duration(), help="How long the command may run; 0: for ever."
+)
+@click.option(
+    "--stdin",
+    type=click.Path(allow_dash=True),
+    metavar="FILE|-",
+    help="What the command reads on its standard input.",
 )
 @click.option("--parallel", is_flag=True, help="Don't wait for earlier commands to this node.")
 @click.option("--wait", type=Duration(), help="How long to wait for the outcome.")
@@ -76,7 +84,32 @@ def _message(args: tuple[str, ...], fields: Mapping[str, Any]) -> dict[str, Any]
         message["methodTimeout"] = fields["method_timeout"]
     if fields["parallel"]:
         message["parallel"] = True
+    if fields["stdin"] is not None:
+        message |= stdin(fields["stdin"])
     return message
+
+
+def stdin(file: str) -> dict[str, str]:
+    """What a file holds, or our own standard input (``-``), as a field of a message. Raises
+    UsageError, InvalidMessage."""
+    try:
+        with (
+            contextlib.nullcontext(sys.stdin.buffer) if file == "-" else open(file, "rb") as source
+        ):
+            data = source.read(MAX_MESSAGE_BYTES + 1)
+    except OSError as error:
+        raise UsageError(
+            f"--stdin {file} cannot be read: {error.strerror}", "name a file"
+        ) from None
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise InvalidMessage(
+            f"--stdin {file} has more than the {MAX_MESSAGE_BYTES:,} bytes that a message may have",
+            "let the node fetch it",
+        )
+    try:
+        return {"stdin": data.decode()}
+    except UnicodeDecodeError:
+        return {"stdinB64": base64.b64encode(data).decode()}
 
 
 class Sending:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from steward.cli import exits
 from steward.message import State
+from steward.result import get_bytes
 
 STYLES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("succeeded", "published", "online"), "green"),
@@ -87,6 +88,14 @@ def what(message: Mapping[str, Any]) -> str:
     return " ".join([f"{method}:", *data]) if data else str(method)
 
 
+def stdin_size(message: Mapping[str, Any]) -> int | None:
+    """Bytes that the command finds on its standard input; None: it finds nothing there."""
+    try:
+        return len(get_bytes(message, "stdin")) or None
+    except ValueError:
+        return None
+
+
 def outcome(message: Mapping[str, Any]) -> str:
     """One sentence on how a message stands: its state, and why."""
     reason = message.get("reason")
@@ -115,6 +124,8 @@ def timeline(message: Mapping[str, Any], at: datetime) -> Iterator[str]:
     result = message.get("result") or {}
     yield f"{message['id']}  {message['toNode']}  {outcome(message)}"
     yield f"  {message['commandOrEvent']} {what(message)}"
+    if (given := stdin_size(message)) is not None:
+        yield f"  stdin {size(given)}"
     yield from _steps(message.get("times") or {}, int(message.get("attempts") or 0), at)
     if result:
         yield "  " + ", ".join(_facts(result))

@@ -19,6 +19,7 @@ from node.intake_parser import Element, Garbage, Position, parse
 from steward.config import Settings
 from steward.config.settings import Limits
 from steward.errors import StewardError
+from steward.message import NOBODY
 from steward.store import Store, Tables
 from steward.subjects import NodeName
 from tests.fuzz.inputs import Finding, Input
@@ -169,7 +170,7 @@ class _Desk:
         for item in items:
             if isinstance(item, Element):
                 try:
-                    message = self._checks.check(item.value, None)
+                    message = self._checks.check(item.value, None, NOBODY)
                 except StewardError:
                     continue
                 good += 1

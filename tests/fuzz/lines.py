@@ -24,7 +24,7 @@ _REQUESTS: Final = (
     {"op": "list"},
     {"op": "kill", "key": _KEY},
     {"op": "start", "key": _KEY, "argv": ["true", "é"], "env": {"A": "b"}, "deadline": 5.0},
-    {"op": "start", "key": _KEY, "argv": ["true"], "deadline": None},
+    {"op": "start", "key": _KEY, "argv": ["true"], "deadline": None, "stdin": "AP8="},
 )
 _JOURNALED: Final = {
     "event": "accepted", "time": "2026-01-01T00:00:00Z", "id": "given-1", "fromNode": "central",
@@ -72,7 +72,9 @@ class _Children:
     def kill(self, _key: str, _why: str) -> bool:
         return False
 
-    def start(self, _key: str, argv: list[str], env: dict[str, str], _deadline: object) -> Any:
+    def start(
+        self, _key: str, argv: list[str], env: dict[str, str], _deadline: object, _stdin: bytes
+    ) -> Any:
         # What the system call would refuse.
         for word in (*argv, *env, *env.values()):
             if "\0" in word:

@@ -18,7 +18,7 @@ from node.intake_parser import Element, Garbage, parse
 from node.methods import Event
 from node.outcomes import Hello, told
 from node.presence import Roster
-from steward import message
+from steward import fields
 from steward.errors import FrameError
 from steward.frames import Frame, Notice
 from steward.handoff.receipts import Receipts
@@ -94,7 +94,7 @@ def a_parameter_that_is_taken_for_granted() -> Any:
 
 
 def data_of_any_type() -> Any:
-    return mock.patch.object(message, "_data", tuple)
+    return mock.patch.object(fields, "data", tuple)
 
 
 def garbage_that_vanishes() -> Any:

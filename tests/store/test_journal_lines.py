@@ -12,6 +12,7 @@ import pytest
 from node.methods import registry
 from steward.message import Defaults, Message, MessageId, State, check
 from steward.records_journal import Journal
+from steward.result import get_bytes
 from steward.store import Store, Tables
 from steward.subjects import NodeName, Subject
 
@@ -150,3 +151,15 @@ async def test_a_notice_that_was_not_published_after_all_has_one_end(store: Stor
     assert len(finals) == 2
     assert ends == {first.id: "undelivered", second.id: "published"}
     assert await store.read(lambda t: t.records.journal(500)) is None
+
+
+@pytest.mark.parametrize("stdin", [b"line\n\xe2\x82\xac\x00", b"\xff"])
+async def test_what_a_command_reads_is_on_its_line_and_on_no_other(
+    store: Store, stdin: bytes
+) -> None:
+    with_it = msgspec.structs.replace(new(data=['has "stdin": x']), stdin=stdin)
+    await submit(store, with_it, new(data=['has "stdin": x']))
+    one, other = await next_lines(store)
+    assert get_bytes(one, "stdin") == stdin
+    assert {"stdin", "stdinB64"}.isdisjoint(other)
+    assert (one["data"], one["job"]) == (['has "stdin": x'], "j")
