@@ -13,6 +13,7 @@ from tests.bench.limits import Limits
 from tests.bench.links import links
 from tests.bench.promises import promises
 from tests.bench.scale import nodes, past
+from tests.bench.signatures import signatures
 from tests.bench.table import Figure, Goal
 from tests.bench.world import Json, Watch, bench, command, event, hosted
 
@@ -184,6 +185,7 @@ MEASURES: Mapping[str, Measure] = {
         idle,
         promises,
         links,
+        signatures,
         console,
         fleet,
         nodes,
