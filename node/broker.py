@@ -1,19 +1,22 @@
-"""The bundled nats-server as a child process: found, configured, started, stopped."""
+"""The bundled nats-server as a child process: found, configured, started, told, stopped."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
+import signal
 import socket
+import ssl
 import sys
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import Final, Self
 
+from node.broker_config import configuration
 from steward.errors import BusError
 
+CONFIGURATION: Final = "broker.conf"
 _START: Final = 15.0
 """Seconds for a started broker to answer."""
 _STOP: Final = 5.0
@@ -42,32 +45,14 @@ def free_port(host: str = "127.0.0.1") -> int:
         return port
 
 
-def configuration(name: str, host: str, port: int, max_payload: int, extra: str = "") -> str:
-    """The text of the configuration file. ``max_payload`` in bytes; ``extra``: more of the
-    server's own settings, such as ``authorization``."""
-    return f"""\
-# Written by steward at each start: change its flags, not this file.
-server_name: {name}
-host: {json.dumps(host)}
-port: {port}
-max_payload: {max_payload}
-max_pending: {64 * 1024 * 1024}
-max_control_line: 4096
-# Patience with slow links: a client is dropped when it takes nothing for write_deadline, or is
-# silent for ping_max pings.
-write_deadline: "30s"
-ping_interval: "20s"
-ping_max: 3
-{extra}
-"""
-
-
 class Broker:
-    """A nats-server of one's own on a fixed port; it keeps nothing on disk but its configuration
-    and its log, ``broker.log``.
+    """A nats-server of one's own on a fixed port; it keeps nothing on disk but its configuration,
+    ``broker.conf``, and its log, ``broker.log``.
 
     ``async with`` starts and stops it. ``port`` 0: a free one, chosen here and kept over restarts.
-    ``to_terminal``: the server's log goes to standard error instead of the file.
+    ``to_terminal``: the server's log goes to standard error instead of the file. ``written``: its
+    configuration is there already, and only host and port are as said here. ``tls``: it begins
+    with TLS.
     """
 
     def __init__(
@@ -79,6 +64,8 @@ class Broker:
         max_payload: int = 1024 * 1024,
         extra: str = "",
         to_terminal: bool = False,
+        written: bool = False,
+        tls: bool = False,
     ) -> None:
         self.folder = folder
         self.host = host
@@ -86,6 +73,8 @@ class Broker:
         self.max_payload = max_payload
         self.extra = extra
         self.to_terminal = to_terminal
+        self.written = written
+        self.tls = tls
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
@@ -99,7 +88,10 @@ class Broker:
     def address(self) -> str:
         """Where clients on this machine reach it."""
         host = _ANY.get(self.host, self.host)
-        return f"nats://[{host}]:{self.port}" if ":" in host else f"nats://{host}:{self.port}"
+        scheme = "tls" if self.tls else "nats"
+        return (
+            f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
+        )
 
     @property
     def log(self) -> Path:
@@ -123,16 +115,19 @@ class Broker:
         binary = find_server()
         name = f"steward-{token_hex(4)}"
         self.folder.mkdir(parents=True, exist_ok=True)
-        config = self.folder / "broker.conf"
-        text = configuration(name, self.host, self.port, self.max_payload, self.extra)
-        config.write_text(text, encoding="utf-8")
+        config = self.folder / CONFIGURATION
+        if not self.written:
+            note = "# Written by steward at each start: change its flags, not this file.\n"
+            text = configuration(
+                host=self.host, port=self.port, max_payload=self.max_payload, extra=self.extra
+            )
+            config.write_text(note + text, encoding="utf-8")
         with self.log.open("ab") as log:
             # A session of its own: Ctrl-C ends those who use it first, and a terminal that is
             # closed sends no SIGHUP, which nats-server takes for "read the configuration again".
             self._process = await asyncio.create_subprocess_exec(
                 binary,
-                "-c",
-                config,
+                *("-c", config, "-n", name, "-a", self.host, "-p", str(self.port)),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=None if self.to_terminal else log,
                 stderr=None if self.to_terminal else log,
@@ -143,6 +138,13 @@ class Broker:
         except BaseException:
             await self.kill()
             raise
+
+    def reload(self) -> None:
+        """Have it read its configuration again: those that are no longer let in are turned out,
+        the others stay. What is wrong with it stands in the log, and the old one stays."""
+        if self._process and self.running:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGHUP)
 
     async def stop(self) -> None:
         """End it, by force if it takes longer than 5 s. Does nothing if it doesn't run."""
@@ -188,9 +190,12 @@ class Broker:
 
     async def _greeting(self) -> str:
         host = _ANY.get(self.host, self.host)
+        context = ssl.create_default_context() if self.tls else None
+        if context:  # It is known by its name; nothing is told to it.
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         try:
             async with asyncio.timeout(1):
-                reader, writer = await asyncio.open_connection(host, self.port)
+                reader, writer = await asyncio.open_connection(host, self.port, ssl=context)
                 try:
                     return (await reader.readline()).decode(errors="replace")
                 finally:

@@ -13,19 +13,30 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from secrets import token_hex
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NoReturn
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+from steward.access import Access
 from steward.errors import BusError, ConfigError
 from steward.interest import Interests
 from steward.link import LAN, Endpoint, Link, LinkSettings
 from steward.loopback import PREFIX as LOOPBACK
 from steward.loopback import Loopback
 from steward.mailbox import Incoming, Mailbox, NoResponders
-from steward.subjects import NodeName, everything_for, inbox, inboxes, is_subject
+from steward.outage import Outage
+from steward.pending import Mark, end, has_left, settle
+from steward.subjects import (
+    NodeName,
+    everything_for,
+    inbox,
+    inboxes,
+    is_subject,
+    joining,
+    subject,
+)
 from steward.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -36,13 +47,6 @@ _FAREWELL: Final = 1.0
 """Seconds that what was published last gets to leave when the bus is stopped."""
 _NEVER: Final = 10**9
 """The client's own pings, off: a lost one cannot be told from a slow one. Seconds."""
-
-
-class Mark(NamedTuple):
-    """A place in what one connection has sent; see ``Bus.has_left``."""
-
-    connection: int
-    position: int
 
 
 class Bus:
@@ -59,13 +63,18 @@ class Bus:
         *,
         link: LinkSettings = LAN,
         start: str = "",
+        access: Access = Access(),  # noqa: B008  # it is frozen
+        joining_to: NodeName | None = None,
     ) -> None:
-        """``start``: this daemon start's random id, the end of the reply subject. Raises
-        ConfigError for an address that cannot be used."""
+        """``start``: this daemon start's random id, the end of the reply subject; ``joining_to``:
+        the central that has not accepted this node yet, which can do no more than ask it to, and
+        hear the answer. Raises ConfigError for an address or access that cannot be used."""
         listed = [addresses] if isinstance(addresses, str) else list(addresses)
         self._addresses = [Endpoint.parse(address) for address in listed]
         if not self._addresses:
             raise ConfigError("no broker address is given", "nats://HOST:4222")
+        self._access = access
+        self._context = access.context() if any(a.tls for a in self._addresses) else None
         self.node = node
         self.settings = link
         self.wire = Wire(is_narrow=link.is_narrow)
@@ -81,12 +90,13 @@ class Bus:
         self.rtt: float | None = None
         """Seconds of the last round trip through the broker."""
         self.reconnects = 0
-        self.last_error = ""
-        self._everything = everything_for(node)
-        self._inboxes = inboxes(node)
         self.inbox = inbox(node, start or token_hex(4))
         """Where answers to this start of the daemon go."""
-        self._loopback = Loopback(node, self.inbox)
+        self._loopback = Loopback(node, self.inbox, joining(token_hex(16)) if joining_to else "")
+        self._heard = {everything_for(node): self._on_message, inboxes(node): self._on_reply}
+        if joining_to:
+            answer = subject(node, "EventNACK", "Joined")
+            self._heard = dict.fromkeys((answer, self._loopback.subject), self._on_message)
         self.interests = Interests()
         """What this node listens to for a while, beside its own subject and inboxes."""
         self.round_trips = self._loopback.round_trips
@@ -94,7 +104,12 @@ class Bus:
         self._client: Client | None = None
         self._link: Link | None = None
         self._connection = 0
-        self._told: set[str] = set()
+        self._outage = Outage(access, NatsError)
+
+    @property
+    def last_error(self) -> str:
+        """The last trouble with the link; it stays when the link is up again."""
+        return self._outage.text
 
     def listen(self, listener: Callable[[bool], None]) -> None:
         """Call ``listener`` with True when the link comes up and with False when it goes down. It
@@ -131,7 +146,7 @@ class Bus:
                 f" of {client.max_payload:,}",
                 "send less at once, or raise max_payload in the broker's configuration",
             )
-        if not await _settle(client, link, _ROOM, self.settings.publish):
+        if not await settle(client, link, _ROOM, self.settings.publish):
             return False
         try:
             await client.publish(to, payload, reply)
@@ -144,7 +159,7 @@ class Bus:
         client, link = self._client, self._link
         if client is None or link is None:
             return Mark(self._connection, 0)
-        return Mark(self._connection, link.written + client.pending_data_size)
+        return Mark(self._connection, end(client, link))
 
     def has_left(self, mark: Mark) -> bool:
         """Whether nothing from before ``mark`` waits in this machine any more: it was sent, or was
@@ -152,17 +167,16 @@ class Bus:
         client, link = self._client, self._link
         if client is None or link is None or mark.connection != self._connection:
             return True
-        unsent = link.unsent()
-        return link.written - unsent >= mark.position or not (unsent or client.pending_data_size)
+        return has_left(client, link, mark.position)
 
     async def _once(self, broker: Endpoint) -> None:
         """One connection, from the first packet to the last."""
         client, link = _Client(), None
         try:
-            link = await Link.open(broker, self.settings)
+            link = await Link.open(broker, self.settings, self._context if broker.tls else None)
             await self._session(client, link, broker)
         except Exception as error:  # whatever answers at that address: the node lives on
-            self._failed(error)
+            self._outage.failed(error, broker, link)
             if link:
                 link.reset()
         finally:
@@ -184,10 +198,12 @@ class Bus:
             ping_interval=_NEVER,
             pending_size=-1,
             skip_subject_validation=True,
+            tls=self._context,
+            **self._access.options(broker),
         )
         _see_cancellation()
-        await client.subscribe(self._everything, cb=self._on_message)
-        await client.subscribe(self._inboxes, cb=self._on_reply)
+        for name, heard in self._heard.items():
+            await client.subscribe(name, cb=heard)
         self.rtt = await self._loopback.prove(client, link, self.settings.patience)
         await self.interests.renew(client)
         self._up(client, link)
@@ -209,26 +225,26 @@ class Bus:
             self._loopback.returned(msg.subject, msg.data)
         elif msg.data.startswith(LOOPBACK) and msg.subject != self.inbox:
             text = f"another node is called {self.node} and uses the same broker"
-            self._tell(text, f"{text}: rename one of the two")
+            self._outage.tell(text, f"{text}: rename one of the two")
         else:
             self.replies.offer(Incoming(msg.subject, msg.reply, msg.data))
 
     async def _on_error(self, error: Exception) -> None:
         """The client's listener for errors. It never raises: that would end the client's reader."""
         text = str(error)
-        mine = (self._everything, self._loopback.subject, self._inboxes, self.inbox)
+        mine = (*self._heard, self._loopback.subject, self.inbox)
         if "permissions violation" in text:  # the client gives all of it in lower case
             if any(name.lower() in text for name in mine):
                 self._loopback.refused(text)
             else:
-                self._tell(text, f"the broker at {self.address}: {text}")
+                self._outage.tell(text, f"the broker at {self.address}: {text}")
 
     def _up(self, client: Client, link: Link) -> None:
         self._client, self._link = client, link
         self._connection += 1
         self.reconnects = self._connection - 1
         self.max_payload = client.max_payload
-        self._told.clear()
+        self._outage.over()
         log.info("connected to the broker at %s", self.address)
         self._change(True)
 
@@ -236,18 +252,6 @@ class Bus:
         self.connected, self.since = connected, time.time()
         for listener in self._listeners:
             listener(connected)
-
-    def _failed(self, error: Exception) -> None:
-        text = str(error) or "no answer in time"
-        if not isinstance(error, (OSError, NatsError, BusError)):
-            text = f"{type(error).__name__}: {text}"
-        self._tell(text, f"no link to the broker at {self.address}: {text}; trying for ever")
-
-    def _tell(self, text: str, line: str) -> None:
-        self.last_error = text
-        if line not in self._told:
-            self._told.add(line)
-            log.warning("%s", line)
 
 
 class _Client(Client):
@@ -276,24 +280,10 @@ def _see_cancellation() -> None:
         raise asyncio.CancelledError
 
 
-async def _settle(client: Client, link: Link, most: int, seconds: float) -> bool:
-    """Until at most ``most`` bytes wait in this process. False: lost, or too slow."""
-    if client.pending_data_size + link.buffered() <= most:
-        return client.is_connected
-    try:
-        async with asyncio.timeout(seconds):
-            while client.is_connected and client.pending_data_size + link.buffered() > most:
-                await link.drain()
-                await asyncio.sleep(0)  # the client's own task hands on what it still holds
-    except TimeoutError:
-        return False
-    return client.is_connected
-
-
 async def _end(client: Client, link: Link) -> None:
     """Let what was published last leave, for a moment, then cut. Never waits for the network."""
     try:
-        await _settle(client, link, 0, _FAREWELL)
+        await settle(client, link, 0, _FAREWELL)
     finally:
         link.close()
         closing = asyncio.create_task(client.close(), name="bus: close")

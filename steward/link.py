@@ -1,6 +1,8 @@
-"""One TCP connection to the broker: bounded, watched, and gone at once when it is closed.
+"""One connection to the broker: bounded, watched, and gone at once when it is closed.
 
-It has the methods of a nats-py transport, and is handed to the client with the connection open.
+It has the methods of a nats-py transport, and is handed to the client with the connection open:
+with TLS, after the handshake, so that nothing is ever said in the clear to a broker whose address
+says TLS.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from steward.errors import ConfigError
+from steward.tls import Sealed
 
 if sys.platform == "linux":
     import fcntl
@@ -25,6 +28,8 @@ _SIOCOUTQNSD: Final = 0x894B
 """Linux: how many bytes in the socket's queue have not been sent even once."""
 _LINE: Final = 256 * 1024
 """The longest line from a broker: its INFO names every server of a cluster."""
+_MANY: Final = 256
+"""Pieces after which it is looked up which of them have left."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +37,7 @@ class LinkSettings:
     """How patient to be with a link. All in seconds."""
 
     connect: float = 20.0
-    """For the TCP connection, and for each answer of the handshake."""
+    """For the connection with its TLS, and for each answer of the broker's greeting."""
     ping: float
     """Between two round trips through the broker on a quiet link."""
     patience: float
@@ -58,56 +63,89 @@ LINKS: Final = {"lan": LAN, "slow": SLOW}
 
 
 class Endpoint(NamedTuple):
-    """Where a broker listens. ``url`` may hold a password, ``shown`` does not."""
+    """Where a broker listens. ``url``, for the client, may hold a password, ``shown`` does not."""
 
     host: str
     port: int
     url: str
     shown: str
+    tls: bool = False
+    """The connection begins with TLS, or there is none."""
+    has_user: bool = False
 
     @classmethod
     def parse(cls, address: str) -> Endpoint:
-        """``nats://[user:password@]host[:port]``. Raises ConfigError for anything else: with
-        ``tls://`` nats-py would talk plaintext to a broker that doesn't ask for TLS."""
+        """``tls://[user:password@]host[:port]``, or ``nats://`` for one without TLS. Raises
+        ConfigError for anything else."""
         url = address if "://" in address else f"nats://{address}"
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port or 4222
         except ValueError:
             host, port = None, 0
-        if not host or parts.scheme != "nats" or parts.path.strip("/"):
-            raise ConfigError(f"{address!r} is not a broker's address", "nats://HOST:4222")
+        if not host or parts.scheme not in ("nats", "tls") or parts.path.strip("/"):
+            hint = "tls://HOST:4222, or nats://HOST:4222 without TLS"
+            raise ConfigError(f"{address!r} is not a broker's address", hint)
         place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         who = parts.netloc.rpartition("@")[0]
         return cls(
-            host, port, f"nats://{who}@{place}" if who else f"nats://{place}", f"nats://{place}"
+            host,
+            port,
+            f"nats://{who}@{place}" if who else f"nats://{place}",
+            f"{parts.scheme}://{place}",
+            tls=parts.scheme == "tls",
+            has_user=bool(who),
         )
 
 
 class Link:
     """An open connection. ``lost`` is done once it is closed, by whichever side."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        sealed: Sealed | None = None,
+    ) -> None:
         self._reader = reader
         self._writer = writer
+        self._sealed = sealed
+        self._plain = b""
+        """Opened, and not asked for yet."""
         self._socket: socket.socket = writer.get_extra_info("socket")
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.received = 0
         """Bytes read so far."""
         self.written = 0
-        """Bytes taken for sending so far."""
+        """Bytes taken for sending so far; without what TLS adds to them."""
 
     @classmethod
-    async def open(cls, broker: Endpoint, settings: LinkSettings) -> Link:
-        """Connect. Raises OSError, of which TimeoutError is one."""
+    async def open(
+        cls, broker: Endpoint, settings: LinkSettings, context: ssl.SSLContext | None = None
+    ) -> Link:
+        """Connect, with TLS if there is a ``context``. Raises OSError, of which TimeoutError is
+        one, and BusError: it is not the broker that was meant."""
         async with asyncio.timeout(settings.connect):
             reader, writer = await asyncio.open_connection(broker.host, broker.port, limit=_LINE)
-        link = cls(reader, writer)
-        if sys.platform == "linux":
-            milliseconds = int(settings.unacknowledged * 1000)
-            link._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+            sealed = Sealed(context, broker.host) if context else None
+            link = cls(reader, writer, sealed)
+            try:
+                if sys.platform == "linux":
+                    milliseconds = int(settings.unacknowledged * 1000)
+                    link._socket.setsockopt(
+                        socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds
+                    )
+                if sealed:
+                    await sealed.shake_hands(reader, writer)
+            except BaseException:
+                link.close()
+                raise
         writer.transport.set_write_buffer_limits(high=0)
         return link
+
+    @property
+    def has_tls(self) -> bool:
+        return self._sealed is not None
 
     def buffered(self) -> int:
         """Bytes taken for sending that this process still holds."""
@@ -118,12 +156,14 @@ class Link:
         those that the kernel has not taken are known."""
         if self.lost.done():
             return 0
-        waiting = 0
+        waiting = self.buffered()
         if sys.platform == "linux":
             with suppress(OSError, ValueError):
                 answer = fcntl.ioctl(self._socket.fileno(), _SIOCOUTQNSD, bytes(4))
-                waiting = int.from_bytes(answer, sys.byteorder)
-        return waiting + self.buffered()
+                waiting += int.from_bytes(answer, sys.byteorder)
+        if self._sealed:
+            return self.written - self._sealed.left(waiting)
+        return waiting
 
     def __bool__(self) -> bool:
         """nats-py asks whether there is a connection to use: always, it is made with one."""
@@ -135,12 +175,20 @@ class Link:
     async def connect_tls(
         self, uri: object, ssl_context: ssl.SSLContext, buffer_size: int, connect_timeout: float
     ) -> None:
-        raise ConnectionError("the broker requires TLS on this address")
+        """The client asks for it as the broker requires TLS: there is TLS since before the first
+        word, or there won't be any."""
+        if not self._sealed:
+            raise ConnectionError("the broker requires TLS: use tls:// in its address")
 
     def write(self, payload: bytes) -> None:
-        if not self.lost.done():
-            self.written += len(payload)
-            self._writer.write(payload)
+        if self.lost.done():
+            return
+        self.written += len(payload)
+        if self._sealed:
+            payload = self._sealed.seal(payload)
+            if self._sealed.pieces > _MANY:
+                self.unsent()
+        self._writer.write(payload)
 
     def writelines(self, payload: Sequence[bytes]) -> None:
         self.write(b"".join(payload))
@@ -155,20 +203,40 @@ class Link:
             self.close()
 
     async def read(self, buffer_size: int) -> bytes:
-        data = await self._reader.read(buffer_size)
-        self.received += len(data)
-        return data
+        plain, self._plain = self._plain, b""
+        return plain or await self._some(buffer_size)
 
     async def readline(self) -> bytes:
-        try:
-            line = await self._reader.readline()
-        except ValueError:
-            raise ConnectionError("what answers there is not a NATS server") from None
-        self.received += len(line)
-        return line
+        while b"\n" not in self._plain:
+            some = await self._some(_LINE) if len(self._plain) <= _LINE else b""
+            if not some:
+                break
+            self._plain += some
+        line, end, rest = self._plain.partition(b"\n")
+        if len(line) > _LINE:
+            raise ConnectionError("what answers there is not a NATS server")
+        self._plain = rest
+        return line + end
+
+    async def _some(self, most: int) -> bytes:
+        """The next bytes, none of which is left for later; empty at the end of the connection."""
+        while carried := await self._reader.read(most):
+            self.received += len(carried)
+            if not self._sealed:
+                return carried
+            try:
+                plain, back = self._sealed.open(carried)
+            except ssl.SSLZeroReturnError:
+                self.close()
+                break
+            if back and not self.lost.done():
+                self._writer.write(back)
+            if plain:
+                return plain
+        return b""
 
     def at_eof(self) -> bool:
-        return self.lost.done() or self._reader.at_eof()
+        return self.lost.done() or (self._reader.at_eof() and not self._plain)
 
     def close(self) -> None:
         """Close now: waiting until a dead link has taken the rest would take for ever."""

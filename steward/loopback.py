@@ -1,4 +1,4 @@
-"""The proof that a link works: a request to this node itself, which has to come back.
+"""The proof that a link works: a message to this node itself, which has to come back.
 
 A refused subscription looks like any other to the client, but stays silent; and of a dead link
 nobody is told. So a link counts as up only after a round trip through both subscriptions, and
@@ -35,16 +35,19 @@ class Publisher(Protocol):
 
 
 class Loopback:
-    """One node's requests to itself; one is under way at a time."""
+    """One node's messages to itself; one round is under way at a time."""
 
-    def __init__(self, node: NodeName, inbox: str) -> None:
+    def __init__(self, node: NodeName, inbox: str, joining: str = "") -> None:
+        """``joining``: the one subject that a node has that is not accepted yet."""
         self.node = node
-        self.subject = subject(node, "EventNACK", "Loopback")
+        self.subject = joining or subject(node, "EventNACK", "Loopback")
         self.inbox = inbox
         self.token = PREFIX + token_hex(8).encode()
         """What it sends. The same name elsewhere has another one."""
         self.round_trips: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
         """The last ones: wall time, and the seconds that it took."""
+        self._ways = {joining: ""} if joining else {self.subject: inbox, inbox: ""}
+        """By each subject to go through, the one to answer to."""
         self._outstanding: set[str] = set()
         self._answer: asyncio.Future[str] | None = None
 
@@ -52,11 +55,11 @@ class Loopback:
         """Go round once; the seconds it took. Raises BusError if the broker refuses a
         subscription, OSError if the link is lost, or was silent for ``patience`` seconds."""
         self._check(client, link)
-        self._outstanding = {self.subject, self.inbox}
+        self._outstanding = set(self._ways)
         self._answer = answer = asyncio.get_running_loop().create_future()
         started = time.monotonic()
-        await client.publish(self.subject, self.token, self.inbox)
-        await client.publish(self.inbox, self.token, "")
+        for way, reply in self._ways.items():
+            await client.publish(way, self.token, reply)
         end = link.written + client.pending_data_size
         silent, seen = 0, (-1, -1)
         # Two silent halves rather than one whole: when this process itself stood still for long,

@@ -15,6 +15,8 @@ LONGEST = 400
 """Subject, reply and sizes have to fit a control line, which has 1,024 bytes on old brokers."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
+_RESERVED = ("_INBOX", "_JOIN")
+"""First tokens of subjects that are no node's."""
 _SUBJECT = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
@@ -25,6 +27,8 @@ def node_name(text: str) -> NodeName:
             f"{text!r} is not a node name",
             "1 to 63 letters, digits, '_' or '-'; no dot, space, '*' or '>'",
         )
+    if text in _RESERVED:
+        raise InvalidMessage(f"{text!r} is no node's name", "it begins subjects of another sort")
     return NodeName(text)
 
 
@@ -73,6 +77,11 @@ def inboxes(node: NodeName) -> str:
 def output(follower: NodeName, token: str) -> str:
     """Where the output of a command that runs goes, while its sender follows it."""
     return f"{inbox_prefix(follower)}.output.{token}"
+
+
+def joining(token: str) -> str:
+    """Where a node that is not accepted yet proves its link to itself."""
+    return f"_JOIN.{token}"
 
 
 def token_of(*words: str) -> str:

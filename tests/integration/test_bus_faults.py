@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -265,8 +266,10 @@ async def test_the_kernel_gives_up_on_every_new_socket_when_nothing_is_acknowled
     sockets: list[socket.socket] = []
     opened = Link.__init__
 
-    def note(link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        opened(link, reader, writer)
+    def note(
+        link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *more: Any
+    ) -> None:
+        opened(link, reader, writer, *more)
         sockets.append(writer.get_extra_info("socket"))
 
     monkeypatch.setattr(Link, "__init__", note)
