@@ -14,7 +14,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from node import spawn
+from node import fork, spawn
+from node.accounts import Power
+from node.fork import PLAIN, Terms
 
 SYNCED_OUTPUT = 1 << 20
 CUT_EVERY, CUT_FAST, GROUP_EVERY = 0.5, 0.05, 0.1
@@ -37,6 +39,19 @@ class Child:
         self.lost = [0, 0]
 
 
+class Book:
+    """What a privileged runner remembers, see ``order_book.py``; an ordinary one nothing."""
+
+    def spend(self, order: bytes) -> None:
+        """The order has been carried out. Raises OSError: then it must not be."""
+
+    def lives(self, key: str, pid: int) -> None:
+        """A command has become this process."""
+
+    def ended(self, key: str) -> None:
+        """It has ended."""
+
+
 class Children:
     """All of them. ``told`` is called with a key and its exit record once that is written.
 
@@ -53,8 +68,12 @@ class Children:
         *,
         grace: float,
         limit: int,
+        power: Power | None = None,
+        book: Book | None = None,
     ) -> None:
         self.runs = runs
+        self.signal_group = (power or Power()).signal_group
+        self.book = book or Book()
         self.selector = selector
         self.told = told
         self.is_heard = is_heard
@@ -77,6 +96,14 @@ class Children:
             due += [at for at in (child.deadline, child.kill_at) if at is not None]
         return min(due, default=None)
 
+    def is_claimed(self, key: str) -> bool:
+        """Whether somebody has taken the right to start it already."""
+        try:
+            os.stat(f"{key}/claim", dir_fd=self.runs, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
     def start(
         self,
         key: str,
@@ -84,18 +111,21 @@ class Children:
         env: dict[str, str],
         limit: float | None,
         stdin: bytes = b"",
+        terms: Terms = PLAIN,
     ) -> Child:
         """Claim it and start it, to be ended after ``limit`` seconds. A program that cannot be
         started has ended already: its pid is 0. Raises FileExistsError if it is claimed, OSError
         if it cannot be."""
         folder = spawn.claim(key, self.runs)
         try:
+            self.spend(terms.order, folder)
             child = Child(key, self.limit)
-            child.pid, code, reason = spawn.spawn(argv, env, folder, stdin)
+            child.pid, code, reason = fork.start(argv, env, folder, stdin, terms)
             if not child.pid:
                 self.ended(child, {"exitCode": code, "reason": reason})
                 return child
             spawn.name_process(child.pid, folder)
+            self.book.lives(key, child.pid)
         finally:
             os.close(folder)
         self.running[key] = child
@@ -108,6 +138,15 @@ class Children:
         self.selector.register(child.pidfd, selectors.EVENT_READ, lambda _: self.reap(child))
         return child
 
+    def spend(self, order: bytes, folder: int) -> None:
+        """The claim is ours. Raises OSError, and gives it up again: nothing was started yet."""
+        try:
+            if order:
+                self.book.spend(order)
+        except OSError:
+            os.unlink("claim", dir_fd=folder)
+            raise
+
     def kill(self, key: str, why: str) -> bool:
         """SIGTERM to its group now, SIGKILL after the grace; False if it ended by itself first."""
         child = self.running.get(key)
@@ -118,8 +157,8 @@ class Children:
         if child.killed is None:
             child.killed = why
             child.kill_at = time.monotonic() + self.grace
-            spawn.signal_group(child.pid, signal.SIGTERM)
-            spawn.signal_group(child.pid, signal.SIGCONT)
+            self.signal_group(child.pid, signal.SIGTERM)
+            self.signal_group(child.pid, signal.SIGCONT)
         return True
 
     def reap(self, child: Child) -> None:
@@ -131,6 +170,7 @@ class Children:
             self.selector.unregister(child.pidfd)
             os.close(child.pidfd)
         del self.running[child.key]
+        self.book.ended(child.key)
         self.cut(child)
         code = os.waitstatus_to_exitcode(status)
         how = {
@@ -140,7 +180,7 @@ class Children:
             "maxRssBytes": usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
         }
         self.ended(child, how)
-        if spawn.signal_group(child.pid, 0):
+        if self.signal_group(child.pid, 0):
             child.limits = list(child.sizes)
             self.leftovers[child.key] = child
 
@@ -184,7 +224,7 @@ class Children:
                 self.kill(child.key, "timed_out")
             if child.kill_at is not None and now >= child.kill_at:
                 child.kill_at = now + 1.0
-                spawn.signal_group(child.pid, signal.SIGKILL)
+                self.signal_group(child.pid, signal.SIGKILL)
         if now < self.next_look:
             return
         if not HAS_PIDFD or any(child.pidfd < 0 for child in self.running.values()):
@@ -200,8 +240,8 @@ class Children:
         told to end, it has the grace. The next look is so soon that the group's number cannot have
         become another's."""
         if child.kill_at is not None and now >= child.kill_at:
-            spawn.signal_group(child.pid, signal.SIGKILL)
-        if not spawn.signal_group(child.pid, 0):
+            self.signal_group(child.pid, signal.SIGKILL)
+        if not self.signal_group(child.pid, 0):
             del self.leftovers[child.key]
         self.cut(child)
         return CUT_EVERY if child.kill_at is None else GROUP_EVERY

@@ -1,7 +1,8 @@
 """The commands' parent: a socket on which the daemon asks for starts and kills.
 
 Run as ``python -I -S runner.py STATE-DIR [grace=5] [idle=10] [limit=134217728] [foreground=0]``
-(seconds, seconds, bytes a stream). It takes the lightest modules of the standard library alone,
+(seconds, seconds, bytes a stream), by root also with ``orders=/etc/steward book=DIR socket=PATH
+packages=DIR`` (see ``privileged.py``). It takes the lightest modules of the standard library alone,
 for it stays in memory as long as the longest command; and it outlives the daemon, so that a daemon
 that is killed or upgraded takes no command with it. ``node/runs.py`` is the daemon's side.
 
@@ -10,9 +11,7 @@ Exit status: 0 once it listens (it goes on in the background), 3 if another one 
 
 from __future__ import annotations
 
-import binascii
 import contextlib
-import fcntl
 import json
 import os
 import pwd
@@ -21,22 +20,29 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 if __name__ == "__main__":  # python -I -S finds nothing but the standard library
     sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from node.children import HAS_PIDFD, Children
+from node.accounts import Power
+from node.children import HAS_PIDFD, Book, Child, Children
+from node.runner_requests import (
+    Denial,
+    Refusal,
+    checked_command,
+    checked_key,
+    checked_stdin,
+    checked_terms,
+)
+from node.runner_socket import ALREADY_RUNS, go_to_background, listen, may_ask
+from node.sd_notify import notify
 
-ALREADY_RUNS = 3
 LONGEST_LINE = 4 << 20
 LONGEST_BACKLOG = 1 << 20
-KEY_LETTERS = frozenset("0123456789abcdef")
 DEFAULTS = {"grace": 5.0, "idle": 10.0, "limit": float(128 << 20), "foreground": 0.0}
-
-
-class Refusal(Exception):
-    """What is wrong with a request."""
+TEXTS = ("orders", "book", "socket", "packages")
 
 
 class Link:
@@ -51,9 +57,20 @@ class Link:
 class Runner:
     """All connections and all children in one thread."""
 
-    def __init__(self, runs: int, listener: socket.socket, settings: dict[str, float]) -> None:
+    judge: Callable[[dict[str, Any]], Any] | None = None
+    """Of a privileged one: what to start for a signed order, see ``warrants.py``."""
+
+    def __init__(
+        self,
+        runs: int,
+        listener: socket.socket,
+        settings: dict[str, float],
+        power: Power | None = None,
+        book: Book | None = None,
+    ) -> None:
         self.listener = listener
         self.idle = settings["idle"]
+        self.owner = os.geteuid()
         self.selector = selectors.DefaultSelector()
         self.children = Children(
             runs,
@@ -62,6 +79,8 @@ class Runner:
             lambda: bool(self.links),
             grace=settings["grace"],
             limit=int(settings["limit"]),
+            power=power,
+            book=book,
         )
         self.links: dict[int, Link] = {}
         self.busy_at = time.monotonic()
@@ -96,13 +115,15 @@ class Runner:
     def patience(self) -> float | None:
         """Seconds until something is due; None: nothing will be by itself."""
         due = self.children.due()
-        if not self.links:
+        if not self.links and self.idle < float("inf"):
             idle_at = self.busy_at + self.idle
             due = idle_at if due is None else min(due, idle_at)
         return None if due is None else max(0.0, due - time.monotonic())
 
     def on_stop(self, *_: object) -> None:
         self.stopping = True
+        if self.judge is not None:
+            notify("STOPPING=1", f"STATUS=waits for {len(self.children.keys())} commands")
 
     def on_wake(self, wake: int) -> None:
         os.read(wake, 4096)
@@ -118,6 +139,9 @@ class Runner:
             sock, _address = self.listener.accept()
         except OSError:
             time.sleep(0.05)  # out of file descriptors: the caller waits in the backlog
+            return
+        if not may_ask(sock, self.owner):
+            sock.close()
             return
         sock.setblocking(False)
         self.links[sock.fileno()] = Link(sock)
@@ -185,87 +209,38 @@ class Runner:
             if op == "kill":
                 return {"key": key, "killing": self.children.kill(key, "cancelled")}
             if op == "start":
-                command, stdin = checked_command(request), checked_stdin(request)
-                child = self.children.start(key, *command, stdin)
+                child = self.start(key, request)
                 return {"key": key, "started": child.pid or None, "at": child.started}
             raise Refusal("op: start, kill or list")
         except FileExistsError:
             return {"key": key, "error": "exists"}
+        except Denial as denial:
+            return {"key": key, "refused": str(denial)}
         except (Refusal, OSError, ValueError, RecursionError) as error:
             return {"key": key, "error": str(error)}
 
-
-def checked_key(key: object) -> str:
-    if not isinstance(key, str) or not 16 <= len(key) <= 64 or not KEY_LETTERS.issuperset(key):
-        raise Refusal("key: 16 to 64 hexadecimal digits")
-    return key
-
-
-def checked_command(request: dict[str, Any]) -> tuple[list[str], dict[str, str], float | None]:
-    argv, env, deadline = request.get("argv"), request.get("env", {}), request.get("deadline")
-    if not isinstance(argv, list) or not argv or not all(isinstance(a, str) for a in argv):
-        raise Refusal("argv: a list of strings, at least one")
-    if not isinstance(env, dict) or not all(isinstance(v, str) for v in env.values()):
-        raise Refusal("env: an object of strings")
-    if deadline is None:
-        return argv, env, None
-    if isinstance(deadline, bool) or not isinstance(deadline, int | float) or not deadline >= 0:
-        raise Refusal("deadline: 0 or more seconds, or null")
-    return argv, env, float(min(deadline, 1e9))
-
-
-def checked_stdin(request: dict[str, Any]) -> bytes:
-    """What the command reads, which comes in Base64; nothing: it finds an end there."""
-    coded = request.get("stdin", "")
-    if not isinstance(coded, str):
-        raise Refusal("stdin: Base64")
-    try:
-        return binascii.a2b_base64(coded, strict_mode=True) if coded else b""
-    except ValueError:
-        raise Refusal("stdin: Base64") from None
-
-
-def listen() -> socket.socket | None:
-    """A listening socket in the current folder (a whole path may be too long for an address); None
-    if another runner holds the folder's lock."""
-    lock = os.open("runner.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return None
-    if os.path.lexists("runner.sock"):
-        os.unlink("runner.sock")
-    listener = socket.socket(socket.AF_UNIX)
-    before = os.umask(0o177)
-    listener.bind("runner.sock")
-    os.umask(before)
-    listener.listen(64)
-    listener.setblocking(False)
-    return listener
-
-
-def go_to_background() -> None:
-    """Leave the daemon's session and pipes. The end of the parent tells it that we listen."""
-    log = os.open("runner.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    null = os.open(os.devnull, os.O_RDWR)
-    if os.fork():
-        os._exit(0)
-    os.setsid()
-    for fd, to in ((null, 0), (null, 1), (log, 2)):
-        os.dup2(fd, to)
-    os.close(null)
-    os.close(log)
+    def start(self, key: str, request: dict[str, Any]) -> Child:
+        """Raises Denial, Refusal, FileExistsError, OSError, ValueError."""
+        if self.judge is None:
+            command, stdin = checked_command(request), checked_stdin(request)
+            return self.children.start(key, *command, stdin, checked_terms(request))
+        if self.children.is_claimed(key):
+            raise FileExistsError  # asked again: the order may be spent, or not allowed any more
+        if self.stopping:
+            raise Refusal("the runner is being stopped and starts nothing more")
+        return self.children.start(key, *self.judge(request))
 
 
 def main(state: str, *words: str) -> int:
-    given = (word.partition("=") for word in words)
-    settings = DEFAULTS | {name: float(value) for name, _, value in given}
+    given = {name: value for name, _, value in (word.partition("=") for word in words)}
+    texts = {name: given.pop(name, "") for name in TEXTS}
+    settings = DEFAULTS | {name: float(value) for name, value in given.items()}
     os.umask(0o022)  # the commands inherit it
+    if texts["orders"]:
+        return serve_as_root(state, settings, texts)
     os.chdir(state)
     here = os.open(".", os.O_RDONLY)
-    os.makedirs("runs", mode=0o700, exist_ok=True)
-    os.fsync(here)
-    runs = os.open("runs", os.O_RDONLY)
+    runs = opened_runs(here)
     listener = listen()
     if listener is None:
         return ALREADY_RUNS
@@ -278,6 +253,32 @@ def main(state: str, *words: str) -> int:
     Runner(runs, listener, settings).serve()
     with contextlib.suppress(FileNotFoundError):  # it may have gone with the whole folder
         os.unlink("runner.sock", dir_fd=here)
+    return 0
+
+
+def opened_runs(here: int) -> int:
+    with contextlib.suppress(FileExistsError):
+        os.mkdir("runs", mode=0o700, dir_fd=here)
+    os.fsync(here)
+    return os.open("runs", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
+
+
+def serve_as_root(state: str, settings: dict[str, float], texts: dict[str, str]) -> int:
+    """As a unit of its own that root starts: it verifies each order itself, and starts it as the
+    user that root's own permits name."""
+    from node import privileged  # it needs more than the standard library
+
+    unit = privileged.prepare(state, **texts)
+    runs = opened_runs(unit.here)
+    listener = unit.listen()
+    if listener is None:
+        return ALREADY_RUNS
+    settings = settings | {"idle": float("inf")}
+    runner = Runner(runs, listener, settings, unit.power, unit.book)
+    runner.judge = unit.warrants.judge
+    unit.begin()
+    runner.serve()
+    unit.end()
     return 0
 
 

@@ -21,10 +21,13 @@ NOT_EXECUTABLE, NOT_FOUND = 126, 127
 # Python ignores the first two; the others may be ignored in whatever started us. A command must
 # find them all as a shell would give them to it.
 _SIGNALS = ("PIPE", "XFSZ", "HUP", "INT", "QUIT", "TERM", "CHLD", "USR1", "USR2", "ALRM")
-_DEFAULT_SIGNALS = [getattr(signal, f"SIG{name}") for name in _SIGNALS]
+DEFAULT_SIGNALS = [getattr(signal, f"SIG{name}") for name in _SIGNALS]
+# Whoever owns the folder may have put a link or a pipe in a file's place: it is neither followed
+# nor waited for.
+_PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK
 # Appending: a cut file goes on at its new end, without a hole.
-_OUTPUT = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY
+_OUTPUT = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 def boot_id() -> str:
@@ -79,7 +82,8 @@ def claim(key: str, runs: int, **facts: Any) -> int:
 def append(name: str, content: dict[str, Any], folder: int, flag: int = 0) -> None:
     """Add a line of JSON to a file in the open folder. Raises OSError, and removes a file that it
     has made."""
-    file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND | flag, 0o600, dir_fd=folder)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | _PLAIN | flag
+    file = os.open(name, flags, 0o600, dir_fd=folder)
     try:
         os.write(file, json.dumps(content).encode() + b"\n")
     except OSError:
@@ -123,6 +127,11 @@ def find_program(program: str, path: str) -> tuple[str, int, str]:
     return "", NOT_FOUND, f"{program!r}: program not found"
 
 
+def output_file(name: str, folder: int) -> int:
+    """A new file for an output, open. Raises OSError, also if there is one: it isn't ours then."""
+    return os.open(name, _OUTPUT, 0o600, dir_fd=folder)
+
+
 def spawn(
     argv: list[str], env: dict[str, str], folder: int, stdin: bytes = b""
 ) -> tuple[int, int, str]:
@@ -133,7 +142,7 @@ def spawn(
     files: list[int] = []
     try:
         for name in STREAMS:
-            files.append(os.open(name, _OUTPUT, 0o600, dir_fd=folder))
+            files.append(output_file(name, folder))
         actions: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
         actions += [(os.POSIX_SPAWN_DUP2, file, to) for to, file in enumerate(files, 1)]
         if stdin:
@@ -146,7 +155,7 @@ def spawn(
             file_actions=actions,
             setsid=True,
             setsigmask=(),
-            setsigdef=_DEFAULT_SIGNALS,
+            setsigdef=DEFAULT_SIGNALS,
         )
     except FileNotFoundError:
         return 0, NOT_FOUND, f"{program}: the interpreter that it names was not found"
@@ -205,7 +214,7 @@ def write_exit(
 
 
 def _write(name: str, folder: int, flags: int, content: bytes, sync: bool) -> None:
-    file = os.open(name, flags, 0o600, dir_fd=folder)
+    file = os.open(name, flags | _PLAIN, 0o600, dir_fd=folder)
     try:
         if content:
             os.write(file, content)
@@ -220,7 +229,7 @@ def cut(name: str, folder: int, limit: int) -> int:
     try:
         size = os.stat(name, dir_fd=folder).st_size
         if size > limit:
-            file = os.open(name, os.O_WRONLY, dir_fd=folder)
+            file = os.open(name, os.O_WRONLY | _PLAIN, dir_fd=folder)
             os.ftruncate(file, limit)
             os.close(file)
     except OSError:

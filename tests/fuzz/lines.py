@@ -72,9 +72,7 @@ class _Children:
     def kill(self, _key: str, _why: str) -> bool:
         return False
 
-    def start(
-        self, _key: str, argv: list[str], env: dict[str, str], _deadline: object, _stdin: bytes
-    ) -> Any:
+    def start(self, _key: str, argv: list[str], env: dict[str, str], *_: object) -> Any:
         # What the system call would refuse.
         for word in (*argv, *env, *env.values()):
             if "\0" in word:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from node.runner import Refusal, checked_command, checked_stdin
+from node.runner_requests import Refusal, checked_command, checked_stdin
 
 
 def test_no_deadline_is_too_large() -> None:
