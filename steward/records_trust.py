@@ -16,6 +16,8 @@ REGRESSES: Final = 900.0
 """Seconds by which a sender's steady time may be behind after its crash: it is committed with
 whatever its store commits."""
 MOST_STARTS: Final = 16
+FIRST_WITHIN: Final = 3600.0
+"""Seconds by which the clocks may differ when a store says its first word of a sort."""
 MOST_SPOKEN: Final = 128
 """Rows of one name: each of its stores, each method."""
 MOST_INTRODUCTIONS: Final = 1000
@@ -85,6 +87,11 @@ class TrustRecords:
             "SELECT signed FROM statement ORDER BY kind, name <> ?, name, serial", (central,)
         )
         return [signed for (signed,) in rows.fetchall()]
+
+    def named(self) -> list[tuple[NodeName, float]]:
+        """Everybody of whom something was said, with the wall time of the last word on a key."""
+        sql = "SELECT name, max(learned_at) FROM statement GROUP BY name ORDER BY name"
+        return self.con.execute(sql).fetchall()
 
     def revocations(self) -> list[bytes]:
         """Those that hold: one a name."""
@@ -182,13 +189,19 @@ class TrustRecords:
 
     # ---------------------------------------------------------------- repetitions
 
-    def is_news(self, frm: NodeName, store: str, method: str, start: str, steady: float) -> bool:
-        """Whether something outside every stream, said at ``steady`` of its sender's, has not been
-        said before: what was captured once would otherwise be good for ever. Noted, if it is."""
-        who = (frm, store, method)
+    def is_news(
+        self, frm: NodeName, store: str, said: str, start: str, steady: float, age: float
+    ) -> bool:
+        """Whether something outside every stream, ``said`` (kind and method) at ``steady`` of its
+        sender's, has not been said before: what was captured once would otherwise be good for
+        ever. Noted, if it is. ``age``: seconds since then by both wall clocks, which decides where
+        nothing is remembered: this store may be newer than what was captured."""
+        who = (frm, store, said)
         row = self.con.execute(
-            "SELECT steady, starts FROM spoken WHERE frm = ? AND store = ? AND method = ?", who
+            "SELECT steady, starts FROM spoken WHERE frm = ? AND store = ? AND said = ?", who
         ).fetchone()
+        if row is None and abs(age) > FIRST_WITHIN:
+            return False
         highest, starts = (steady, []) if row is None else (row[0], _starts.decode(row[1]))
         if starts and start == starts[-1]:
             if steady <= highest:
@@ -197,12 +210,12 @@ class TrustRecords:
             return False
         else:
             starts.append(start)
-        said = msgspec.json.encode(starts[-MOST_STARTS:]).decode()
-        values = (*who, steady, said)
+        kept = msgspec.json.encode(starts[-MOST_STARTS:]).decode()
+        values = (*who, steady, kept)
         self.con.execute("INSERT OR REPLACE INTO spoken VALUES (?, ?, ?, ?, ?)", values)
         if row is None:
             self.con.execute(
-                "DELETE FROM spoken WHERE frm = ?1 AND (store, method) IN (SELECT store, method"
+                "DELETE FROM spoken WHERE frm = ?1 AND (store, said) IN (SELECT store, said"
                 " FROM spoken WHERE frm = ?1 ORDER BY steady DESC LIMIT -1 OFFSET ?2)",
                 (frm, MOST_SPOKEN),
             )

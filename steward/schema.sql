@@ -274,8 +274,8 @@ CREATE TABLE retirement (
 CREATE TABLE spoken (
     frm    TEXT NOT NULL,
     store  TEXT NOT NULL,
-    method TEXT NOT NULL,
+    said   TEXT NOT NULL,
     steady REAL NOT NULL,                -- on its own clock that never goes back
     starts TEXT NOT NULL,                -- JSON: its last starts, the newest last
-    PRIMARY KEY (frm, store, method)
+    PRIMARY KEY (frm, store, said)
 ) WITHOUT ROWID;

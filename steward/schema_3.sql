@@ -42,8 +42,8 @@ CREATE TABLE retirement (
 CREATE TABLE spoken (
     frm    TEXT NOT NULL,
     store  TEXT NOT NULL,
-    method TEXT NOT NULL,
+    said   TEXT NOT NULL,
     steady REAL NOT NULL,
     starts TEXT NOT NULL,
-    PRIMARY KEY (frm, store, method)
+    PRIMARY KEY (frm, store, said)
 ) WITHOUT ROWID;

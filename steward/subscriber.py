@@ -8,7 +8,7 @@ from functools import partial
 
 from steward import subjects
 from steward.bus import Bus
-from steward.errors import FrameError, StewardError, StoreFull
+from steward.errors import FrameError, SignatureError, StewardError, StoreFull
 from steward.frames import Frame, Notice, Receipt, Verdict
 from steward.handoff import Handoff
 from steward.handoff.receiver import Admission, Node
@@ -19,6 +19,7 @@ from steward.metrics import Metrics
 from steward.store import Store, Tables
 from steward.subjects import NodeName, Subject, is_inbox_of
 from steward.supervisor import Process, ProcessState, Supervisor
+from steward.trust import is_command
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ NOTICE_WITHIN = 0.05
 """Seconds for which an event that nobody waits for may share somebody's commit."""
 
 UNKNOWN = "(unknown methods)"
+REPEATED = "it has come before, or is older than what has: a repetition"
 
 
 class Household:
@@ -132,7 +134,8 @@ class Subscribers:
                 self._house.arrived(letter.subject)
                 refusal = await heard
                 if refusal is not None:
-                    self._house.not_taken(arrived, FrameError(refusal.reason))
+                    wrong = SignatureError if refusal.reason == REPEATED else FrameError
+                    self._house.not_taken(arrived, wrong(refusal.reason))
                 return
             taken = self._store.queue(lambda t: self._take_frame(t, letter))
             if letter.messages:
@@ -175,8 +178,8 @@ class Subscribers:
         now = self._house.now()
         subject = Subject(notice.subject)
         if not self._bus.wire.is_introduction(subject):
-            if self._bus.wire.trust and not self._is_news(tables, notice):
-                return Verdict(state=State.REFUSED, reason="it has come before: a repetition")
+            if self._bus.wire.trust and not self._is_news(tables, notice, now):
+                return Verdict(state=State.REFUSED, reason=REPEATED)
             self._handoff.receiver.hear(tables.inbox, notice.frm, notice.clock, now)
         arrival = Arrival(
             notice.frm, notice.store, subject, 0, notice.id, None, None, bytes(notice.body),
@@ -191,10 +194,14 @@ class Subscribers:
         return None
 
     @staticmethod
-    def _is_news(tables: Tables, notice: Notice) -> bool:
-        """Rule 4's ``seq`` tells a frame's repetition; here it is the sender's steady time."""
-        method = subjects.parse(notice.subject).method
-        return tables.trust.is_news(notice.frm, notice.store, method, notice.start, notice.steady)
+    def _is_news(tables: Tables, notice: Notice, now: Now) -> bool:
+        """Rule 4's ``seq`` tells a frame's repetition; here it is the sender's steady time. Where
+        nothing is remembered of it, a hello counts whatever the clocks say: it starts nothing."""
+        said = notice.subject.partition(".")[2]
+        age = now.wall - notice.clock if is_command(notice.subject) else 0.0
+        return tables.trust.is_news(
+            notice.frm, notice.store, said, notice.start, notice.steady, age
+        )
 
     async def _answer(self, arrived: Incoming, receipt: Receipt) -> None:
         if not is_inbox_of(arrived.reply, receipt.to):
