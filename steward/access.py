@@ -80,6 +80,10 @@ class Access:
         return "the broker lets in only whom it knows", "join with a token: steward keys join"
 
 
+NO_ACCESS: Final = Access()
+"""For a broker that lets in everybody, and may be anybody."""
+
+
 def access(
     seed: bytes = b"", ca: str = "", *, ca_file: Path | None = None, credentials: Path | None = None
 ) -> Access:
@@ -101,7 +105,8 @@ def access(
         _parted(credentials)
     made = Access(seed, ca, credentials)
     made.context()
-    assert made.nkey or not seed
+    if seed:
+        public_nkey(seed)
     return made
 
 

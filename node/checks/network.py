@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import socket
+import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -14,12 +15,12 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from node.checks import Finding, ok, size, warning, wrong
+from steward.access import NO_ACCESS, Access
 from steward.config import HostAndPort
-from steward.errors import ConfigError
-from steward.link import Endpoint
+from steward.errors import BusError, ConfigError
+from steward.link import LAN, Endpoint, Link
 from steward.message import MAX_MESSAGE_BYTES
 
-_LINE: Final = 256 * 1024
 _ENVELOPE: Final = 16 * 1024
 """More than what a frame with a single message adds to it."""
 _LISTEN: Final = "0A"
@@ -33,16 +34,20 @@ class Greeting(NamedTuple):
     problem: str = ""
 
 
-async def greet(host: str, port: int, patience: float = 5.0) -> Greeting:
-    """Connect, and read the line that a NATS server says first. ``patience`` in seconds."""
-    line = b""
+async def greet(
+    host: str, port: int, patience: float = 5.0, context: ssl.SSLContext | None = None
+) -> Greeting:
+    """Connect, with TLS if there is a ``context``, and read the line that a NATS server says first.
+    ``patience`` in seconds."""
     try:
         async with asyncio.timeout(patience):
-            reader, writer = await asyncio.open_connection(host, port, limit=_LINE)
+            link = await Link.open(Endpoint(host, port, "", ""), LAN, context)
             try:
-                line = await reader.readline()
+                line = await link.readline()
+            except ConnectionError:
+                line = b""
             finally:
-                writer.transport.abort()
+                link.close()
         verb, _, text = line.partition(b" ")
         if verb == b"INFO" and isinstance(info := msgspec.json.decode(text), dict):
             return Greeting(info)
@@ -50,7 +55,9 @@ async def greet(host: str, port: int, patience: float = 5.0) -> Greeting:
         return Greeting({}, f"does not answer within {patience:g} s")
     except OSError as error:
         return Greeting({}, f"cannot be reached: {_reason(error)}")
-    except (ValueError, msgspec.DecodeError):
+    except BusError as error:
+        return Greeting({}, f"is not the one that was meant: {error}")
+    except msgspec.DecodeError:
         pass
     return Greeting({}, "answers, but is not a NATS server")
 
@@ -61,13 +68,19 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno or 0) if known else str(error.strerror or error)
 
 
-async def broker(addresses: str, patience: float = 5.0) -> list[Finding]:
-    """``addresses``: as in ``--broker-address``, of which one that answers is enough."""
+async def broker(
+    addresses: str, patience: float = 5.0, access: Access = NO_ACCESS
+) -> list[Finding]:
+    """``addresses``: as in ``--broker-address``, of which one that answers is enough; ``access``:
+    says who may vouch for it."""
     try:
         endpoints = [Endpoint.parse(one) for one in addresses.split(",") if one]
+        context = access.context() if any(one.tls for one in endpoints) else None
     except ConfigError as error:
         return [wrong(error.text, error.hint)]
-    met = await asyncio.gather(*(greet(one.host, one.port, patience) for one in endpoints))
+    met = await asyncio.gather(
+        *(greet(one.host, one.port, patience, context if one.tls else None) for one in endpoints)
+    )
     any_answers = any(not greeting.problem for greeting in met)
     return [
         judged(one.shown, greeting, any_answers)
@@ -81,11 +94,12 @@ def judged(address: str, met: Greeting, another_answers: bool = False) -> Findin
         what = f"the broker {address} {met.problem}"
         if another_answers:
             return warning(what, "another broker answers; take this one out of --broker-address")
-        return wrong(what, "start one with: steward broker; or give its --broker-address")
+        remedy = "start one with: steward broker; or give its --broker-address, with tls:// if it"
+        return wrong(what, f"{remedy} has TLS")
     version, most = met.info.get("version", "?"), met.info.get("max_payload", 0)
     there = f"the broker {address} answers: version {version}"
-    if met.info.get("tls_required"):
-        return wrong(f"{there}, and requires TLS", "give an address of it without TLS")
+    if met.info.get("tls_required") and not address.startswith("tls:"):
+        return wrong(f"{there}, and requires TLS", "give its address as tls://")
     if not isinstance(most, int) or most < MAX_MESSAGE_BYTES + _ENVELOPE:
         what = f"{there}, takes {most} bytes at most: greater messages will be refused"
         return warning(what, "set its max_payload to 1MB")

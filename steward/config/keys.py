@@ -162,6 +162,14 @@ FLAGS: Final[tuple[Key, ...]] = (
         "URL",
         "nats://127.0.0.1:4222",
     ),
+    Key(
+        "broker-ca",
+        file_path,
+        "Who vouches for the broker: PEM.",
+        "FILE",
+        "keys' CA, or the system's",
+    ),
+    Key("broker-credentials", file_path, "A .creds file, if the broker asks for one.", "FILE"),
     Key("central", _name, "The node that errors and hellos go to.", "NAME", "central"),
     Key(
         "central-error-logger",

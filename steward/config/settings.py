@@ -74,6 +74,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     node: NodeName
     state_dir: Path
     broker_address: str = "nats://127.0.0.1:4222"
+    broker_ca: Path | None = None
+    broker_credentials: Path | None = None
     central: NodeName = NodeName("central")
     central_error_logger: bool = False
     default_message_timeout: float = LAN.message_timeout
