@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
-import logging
 import signal
 import socket
 import tempfile
@@ -21,8 +20,6 @@ from steward.cli.options import node_options
 from steward.cli.output import note
 from steward.config import Settings, load
 from steward.errors import BusError, StewardError, UsageError
-
-_log = logging.getLogger(__name__)
 
 
 @click.command(short_help="Run a node; what a command line without a verb does.")
@@ -44,9 +41,7 @@ async def _node(settings: Settings) -> None:
     gc.freeze()  # what is loaded by now stays: the collector need not look at it time and again
     _on_signals(daemon.stop)
     # A handler, not SIG_IGN: what is ignored stays so in every command that the node starts.
-    asyncio.get_running_loop().add_signal_handler(
-        signal.SIGHUP, _log.info, "SIGHUP: settings are read at the start alone"
-    )
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, daemon.reload)
     try:
         await daemon.run()
     except (OSError, BaseExceptionGroup) as error:

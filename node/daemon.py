@@ -18,9 +18,9 @@ from node.followers import Followers
 from node.housekeeping import Housekeeping, StoreJournal
 from node.intake import Intake
 from node.link_turns import Turns
-from node.methods import error_log, permitted_to_all, registry
+from node.methods import error_log, registry
 from node.outcomes import ErrorFacts, tell
-from node.permits import Permits
+from node.permit_book import PermitBook
 from node.presence import Greeter, Roster
 from node.reception import Reception
 from node.runs import RUNNER_RESTS, Runs
@@ -64,6 +64,11 @@ class Daemon:
     def stop(self) -> None:
         """Ask it to end: goodbye, then everything in reverse. Commands go on."""
         self._stop.set()
+
+    def reload(self) -> None:
+        """Read permits and groups again; see ``PermitBook``. Before ``ready`` they are fresh."""
+        if self.ready.is_set():
+            self._permits.reload()
 
     async def run(self) -> None:
         """Until ``stop``. Raises StewardError when it cannot start."""
@@ -112,12 +117,16 @@ class Daemon:
         site.tails = tails = Tails(settings.node, bus, runs, PACES[settings.link])
         is_central = settings.node == settings.central
         site.roster = Roster(handoff, wake_from_store, is_central=is_central)
-        permits = Permits(settings.permits, registry(), permitted_to_all())
-        reception = Reception(site, lambda: permits, report)
+        self._permits = permits = PermitBook(
+            settings, lambda: bus.wire.trust is not None, site.now, report
+        )
+        permits.on_groups = site.take_groups
+        site.permits = permits.status
+        reception = Reception(site, permits.admit, report)
         limits = settings.limits
         executor = Executor(
             settings.node, site, store, handoff.receiver, runs, site, self._metrics,
-            Slots(limits.parallel_per_stream, limits.parallel_per_node),
+            Slots(limits.parallel_per_stream, limits.parallel_per_node), permits.grant,
         )  # fmt: skip
         greeter = Greeter(settings.hello_interval, site.say_hello)
         household = Household(
@@ -156,10 +165,11 @@ class Daemon:
             messages,
             JobApi(store),
             NodeApi(site, store, publishers, nodes, messages),
-            DaemonApi(site, store, lambda: permits, views),
+            DaemonApi(site, store, permits, views),
         ):
             handlers |= api.handlers()
         views.on_turned = server.nodes_changed
+        permits.on_read = server.status_changed
         link = Turns(store, handoff, publishers, greeter, nodes, server)
         bus.listen(link.changed)
         bus.listen(followers.link_changed)
@@ -194,6 +204,7 @@ class Daemon:
             "link": link.run,
             "journal": lambda _: journal.run(),
             "intake": lambda _: intake.run(),
+            "permits": permits.run,
             "housekeeping": Housekeeping(store, runs, settings.retention, site.now).run,
         }.items():
             supervisor.add(Process(name, name, "", run))

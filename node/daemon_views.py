@@ -30,6 +30,8 @@ class DaemonFacts(Facts, Protocol):
 
     def intake(self) -> tuple[bool, str]: ...
 
+    def permits(self) -> dict[str, Any]: ...
+
     def dropped(self) -> int: ...
 
 
@@ -82,6 +84,7 @@ class DaemonViews:
             "intake": {"open": is_open, "reason": reason},
             "store": {"bytes": self._store.bytes(), "freeBytes": self._store.room.free()},
             "alarms": totals.alarms,
+            "permits": self._facts.permits(),
             "trusted": self._bus.wire.trust is not None,
             "processes": len(self._facts.processes()),
             "daemon": vitals(),

@@ -6,21 +6,28 @@ import asyncio
 import os
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import click
 import msgspec
 
-from node.checks import Finding, Level, daemon, environment, folder, machine, network
-from node.methods import permitted_to_all, registry
-from node.permits import Permits
+from node import explaining
+from node.checks import (
+    Finding,
+    Level,
+    daemon,
+    environment,
+    folder,
+    machine,
+    network,
+    permits,
+    wrong,
+)
 from steward.cli import output as out
-from steward.cli.exits import FAILED, OK, REFUSED
+from steward.cli.exits import FAILED, OK
 from steward.cli.options import node_options
 from steward.config import HostAndPort, Settings, load
-from steward.control.client import ControlClient
-from steward.errors import ConfigError, NoDaemon, Refused, UsageError, nearest
-from steward.message import Body
+from steward.errors import ConfigError, StewardError, UsageError
+from steward.key_files import read_trust
 from steward.text import safe
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.WRONG: "red"}
@@ -49,8 +56,24 @@ async def examine(settings: Settings, node: str) -> list[Finding]:
     found.append(machine.clock(time.time(), machine.synchronised()))
     found += machine.skews(n for n in told.nodes if n["name"] != told.status["node"])
     found.append(machine.open_files())
-    if not told.status.get("trusted"):
-        found.append(machine.trust(told.permits if told.status else bool(settings.permits)))
+    trusted = bool(told.status.get("trusted"))
+    if not told.status:
+        try:
+            trusted = read_trust(state) is not None
+        except (StewardError, OSError) as error:
+            found.append(
+                wrong(f"whom this node trusts: {error}", "look at it as its owner or root")
+            )
+            trusted = True
+    entries = told.permits if told.status else settings.permits
+    if not trusted:
+        found.append(machine.trust(bool(entries)))
+    known = {str(n["name"]) for n in told.nodes}
+    problem = ""
+    if told.status:
+        known.add(told.status["central"])
+        problem = told.status["permits"]["problem"]
+    found += permits.permits(entries, trusted, problem, known)
     return found
 
 
@@ -68,53 +91,31 @@ def _ports(settings: Settings, holder: int | None) -> list[Finding]:
     ]
 
 
-async def explain(settings: Settings, frm: str, method: str, args: Sequence[str]) -> dict[str, Any]:
-    """Whether ``frm`` may have ``method`` done here: by the daemon's permits, else by those of
-    the configuration. Returns ``allowed``, ``rule``, ``reason`` and ``by``. Raises UsageError."""
-    answer: dict[str, Any]
-    methods = registry()
-    if method not in methods:
-        raise UsageError(f"unknown method {method!r}", nearest(method, methods))
-    try:
-        async with ControlClient(settings.state_dir) as client:
-            answer = await client.call("explain", **{"from": frm, "method": method, "args": args})
-            answer["by"] = "the daemon"
-    except NoDaemon:
-        permits = Permits(settings.permits, methods, permitted_to_all())
-        answer = permits.allowed(frm, method)._asdict()
-        by = settings.config or "the default"
-        answer["by"] = f"{by}, as no daemon runs"
-    if answer["allowed"] and args:
-        try:
-            methods[method].check(Body(data=tuple(args)))
-        except Refused as error:
-            answer |= {"allowed": False, "reason": str(error), "by": method}
-    return answer
-
-
 @click.command(
     short_help="Look for what could be in the way, and say the remedy.",
     context_settings={"allow_interspersed_args": False},
 )
 @node_options
 @click.option("--explain", "asking", is_flag=True, help="May FROM use METHOD with ARG… here?")
+@click.option("--operator", default="", metavar="NAME|UID", help="Who asks there: with --explain.")
 @click.option(
     "-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
 @click.argument("words", nargs=-1, metavar="[FROM METHOD ARG...]")
-def doctor(asking: bool, output: str, words: tuple[str, ...], **flags: object) -> int:
+def doctor(
+    asking: bool, operator: str, output: str, words: tuple[str, ...], **flags: object
+) -> int:
     """Look for what could be in the way of a node here, and say the remedy. Takes every flag of
     `steward node`, so that its line can be tried. Exit status 1 if something is wrong.
 
-    With --explain: whether the node FROM may use METHOD here, and why; exit status 7 if not."""
+    With --explain: whether the node FROM may use METHOD here with these arguments, why, as whom and
+    for how long; exit status 7 if not. Options go before it."""
     settings, node = _settings(flags)
     if asking:
-        if len(words) < 2:
-            raise UsageError("--explain needs a sender and a method", "--explain FROM METHOD ARG…")
-        answer = asyncio.run(explain(settings, words[0], words[1], words[2:]))
-        return _explained(answer, words, output)
-    if words:
-        raise UsageError(f"{words[0]!r} is not a flag", "steward doctor --help")
+        asked = explaining.request(words, operator)
+        return explaining.show(asyncio.run(explaining.explain(settings, asked)), asked, output)
+    if words or operator:
+        raise UsageError(f"{(*words, '--operator')[0]!r} needs --explain", "steward doctor --help")
     return _reported(asyncio.run(examine(settings, node)), output)
 
 
@@ -127,15 +128,6 @@ def _settings(flags: dict[str, object]) -> tuple[Settings, str]:
         if flags.get("node"):
             raise
     return load({**flags, "node": _NAMELESS}), ""
-
-
-def _explained(answer: dict[str, Any], words: Sequence[str], form: str) -> int:
-    if form == "json":
-        out.document(answer)
-    else:
-        verdict = "allowed" if answer["allowed"] else "refused"
-        out.line(f"{verdict}: {words[1]} from {words[0]}: {answer['reason']} (by {answer['by']})")
-    return OK if answer["allowed"] else REFUSED
 
 
 def _reported(found: Sequence[Finding], form: str) -> int:

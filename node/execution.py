@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 from node import runs, schedule
+from node.error_reports import ErrorReports
 from node.outcomes import Outcome, tell
+from node.output import Ending
 from node.runs import RunKey
 from node.schedule import Slots
 from steward.handoff.state import Now
@@ -21,6 +23,23 @@ RESULT_TIMEOUT = 10.0
 def key_of(command: Command) -> RunKey:
     """The folder of a command's run. One of a NACK kind has no seq: its id tells it apart."""
     return runs.key(command.instance, command.store, command.subject, command.seq, command.id)
+
+
+class Surroundings(Protocol):
+    """What the executor needs of its daemon."""
+
+    def now(self) -> Now: ...
+
+    def wake(self, lanes: Iterable[Subject]) -> None: ...
+
+    def wake_soon(self, lanes: Iterable[Subject]) -> None: ...
+
+    async def tell_running(self, command: Command, started: float) -> None: ...
+
+    def room_in_result(self) -> int: ...
+
+    @property
+    def report(self) -> ErrorReports: ...
 
 
 class Ended(NamedTuple):
@@ -44,6 +63,21 @@ class Step(NamedTuple):
     """Something waits until its sender's clock is heard (rule 11)."""
     next_expiry: float | None
     """Wall time."""
+
+
+def outcome_of(command: Command, ending: Ending) -> Outcome:
+    """How it ended, from its exit record."""
+    started = ending.started or None
+    if ending.state is State.INTERRUPTED:  # the power may have taken what its claim said
+        started = started or command.started
+    return Outcome(
+        about=command.id,
+        state=ending.state,
+        reason=ending.reason,
+        started=started,
+        ended=ending.ended,
+        result=ending.result,
+    )
 
 
 def result_subject(frm: NodeName) -> Subject:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Callable
 
 from node import answers, recovery, spawn
-from node.error_reports import ErrorReports
-from node.execution import Ended, Step, key_of, result_subject, step
+from node.execution import Ended, Step, Surroundings, key_of, outcome_of, result_subject, step
 from node.methods import COMMANDS, Method, Site, registry
 from node.outcomes import Outcome
+from node.permits import Grant
 from node.runs import RunKey, Runs
 from node.schedule import Slots
 from steward import subjects
-from steward.errors import NotPossible, RunnerError, StoreFull
+from steward.errors import NotPossible, Refused, RunnerError, StoreFull
 from steward.handoff.receiver import Receiver
-from steward.handoff.state import Now
 from steward.inbox import Command
 from steward.message import State
 from steward.metrics import Metrics
@@ -35,23 +33,6 @@ PAUSE = 1.0
 """Seconds before trying again what the runner, a full disk or a clock not trusted refused."""
 
 
-class Surroundings(Protocol):
-    """What the executor needs of its daemon."""
-
-    def now(self) -> Now: ...
-
-    def wake(self, lanes: Iterable[Subject]) -> None: ...
-
-    def wake_soon(self, lanes: Iterable[Subject]) -> None: ...
-
-    async def tell_running(self, command: Command, started: float) -> None: ...
-
-    def room_in_result(self) -> int: ...
-
-    @property
-    def report(self) -> ErrorReports: ...
-
-
 class Executor:
     """One actor: each turn ends what has ended and starts what may start, in one commit."""
 
@@ -65,7 +46,9 @@ class Executor:
         around: Surroundings,
         metrics: Metrics,
         slots: Slots,
+        permit: Callable[[Command], Grant],
     ) -> None:
+        """``permit``: see ``PermitBook.grant``."""
         self._node = node
         self._site = site
         self._store = store
@@ -74,6 +57,7 @@ class Executor:
         self._around = around
         self._metrics = metrics
         self._slots = slots
+        self._permit = permit
         self._wake = asyncio.Event()
         self._ended: list[Ended] = []
         self._running: dict[RunKey, Command] = {}
@@ -170,17 +154,42 @@ class Executor:
         key = key_of(command)
         self._running[key] = command
         method = registry()[subjects.parse(command.subject).method]
-        work = self._answer(command, method) if method.answer else self._start(command, method)
-        self._tasks[key] = task = group.create_task(work)
+        self._tasks[key] = task = group.create_task(self._begin(command, method))
         task.add_done_callback(lambda _: self._tasks.pop(key, None))
 
-    async def _start(self, command: Command, method: Method) -> None:
+    async def _begin(self, command: Command, method: Method) -> None:
+        """Permits may have changed since it was accepted."""
+        try:
+            grant = self._permit(command)
+            await (
+                self._answer(command, method)
+                if method.answer
+                else self._start(command, method, grant)
+            )
+        except Refused as refusal:
+            await self._refuse(command, method, str(refusal))
+
+    async def _refuse(self, command: Command, method: Method, reason: str) -> None:
+        """Unless it has started: a request of the daemon before may have come through."""
+        try:
+            if method.program is not None and not await self._runs.forbid(key_of(command)):
+                return await self._judge_again(command)
+        except OSError as error:
+            self._around.report("runner", f"a command is not given up: {error}")
+            await asyncio.sleep(PAUSE)
+            return await self._judge_again(command)
+        outcome = Outcome(about=command.id, state=State.REFUSED, reason=reason)
+        self._end(Ended(command, outcome))
+
+    async def _start(self, command: Command, method: Method, grant: Grant) -> None:
         key, body = key_of(command), answers.body_of(command)
         assert method.program is not None
+        if grant.user or grant.limits:
+            raise Refused("the runner of this node can neither change users nor set limits")
         argv, more = method.program(body), answers.environment(self._node, command)
         try:
             started = await self._runs.start(
-                key, argv, more, body.method_timeout or None, body.stdin_bytes
+                key, argv, more, grant.seconds(body.method_timeout), body.stdin_bytes
             )
         except RunnerError as error:
             self._around.report("runner", str(error), error.hint, message_id=command.id)
@@ -234,17 +243,7 @@ class Executor:
         if command is None:
             return
         ending = await self._runs.outcome(key, self._around.room_in_result())
-        started = ending.started or None
-        if ending.state is State.INTERRUPTED:  # the power may have taken what its claim said
-            started = started or command.started
-        outcome = Outcome(
-            about=command.id,
-            state=ending.state,
-            reason=ending.reason,
-            started=started,
-            ended=ending.ended,
-            result=ending.result,
-        )
+        outcome = outcome_of(command, ending)
         if ending.state is State.INTERRUPTED:
             text = f"command {command.id} from {command.frm}: {ending.reason}"
             self._around.report("interrupted", text, message_id=command.id)

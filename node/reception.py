@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from node.methods import Event, Method, Site, check_body, registry
-from node.permits import Permits
 from steward import subjects
 from steward.errors import InvalidMessage, Refused, StewardError, StoreFull, nearest
 from steward.frames import Verdict
@@ -21,14 +20,16 @@ log = logging.getLogger(__name__)
 
 _body = msgspec.json.Decoder(Body)
 Report = Callable[..., None]
+Permit = Callable[[Arrival, Body], None]
 
 
 class Reception:
     """Admits messages and does the work of events, always inside the caller's transaction."""
 
-    def __init__(self, site: Site, permits: Callable[[], Permits], report: Report) -> None:
+    def __init__(self, site: Site, permit: Permit, report: Report) -> None:
+        """``permit`` raises Refused for what is not permitted."""
         self._site = site
-        self._permits = permits
+        self._permit = permit
         self._report = report
         self._methods = registry()
 
@@ -57,12 +58,12 @@ class Reception:
             raise Refused(
                 f"{name} is not taken as {kind}", f"use {', '.join(sorted(method.kinds))}"
             )
-        decision = self._permits().allowed(arrival.frm, name)
-        if not (method.permitted_to_all or decision.allowed):
-            raise Refused(decision.reason, "a [[permit]] in this node's configuration allows it")
         if len(arrival.body) > MAX_MESSAGE_BYTES:
             raise Refused(f"the message has {len(arrival.body):,} bytes", "512 KiB at most")
-        check_body(method, decoded(arrival))
+        body = decoded(arrival)
+        if not method.permitted_to_all:
+            self._permit(arrival, body)
+        check_body(method, body)
 
     def handle(self, tables: Tables, arrivals: Sequence[Arrival]) -> list[Verdict | None]:
         """Do the work of admitted events of one frame. What a handler can't do is refused, alone;

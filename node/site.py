@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -65,6 +65,7 @@ class NodeSite:
         self.tails: Tails
         self.intake: Callable[[], tuple[bool, str]]
         self.dropped: Callable[[], int] = lambda: 0
+        self.permits: Callable[[], dict[str, Any]]
         self._store = store
         self._bus = bus
         self._runs = runs
@@ -120,6 +121,10 @@ class NodeSite:
         if self._bus.max_payload is None:
             return most
         return max(0, min(most, (self._bus.max_payload - BESIDES) * 3 // 4))
+
+    def take_groups(self, groups: Mapping[str, tuple[str, ...]]) -> None:
+        """The settings were read again: of them, groups are looked at here."""
+        self.settings = msgspec.structs.replace(self.settings, groups=groups)
 
     # ---------------------------------------------------------------- telling others
 

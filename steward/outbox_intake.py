@@ -25,6 +25,7 @@ RESULTS = frozenset(
         State.CANCELLED,
         State.EXPIRED,
         State.INTERRUPTED,
+        State.REFUSED,
     }
 )
 """How a command ends at the node that it reached."""

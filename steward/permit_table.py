@@ -28,6 +28,19 @@ def read(entries: object, where: str) -> tuple[Permit, ...]:
     return tuple(_entry(table, f"{where}[{n}]") for n, table in enumerate(entries, 1))
 
 
+def told(permit: Permit) -> dict[str, Any]:
+    """The same table again, as JSON has it. What it does not say is left out."""
+    table = permit._asdict() | {
+        "from": list(permit.frm),
+        "methods": list(permit.methods),
+        "operators": list(permit.operators),
+        "arguments": [list(pattern) for pattern in permit.arguments],
+        "rate": str(permit.rate) if permit.rate else "",
+        "limits": dict(permit.limits),
+    }
+    return {key: table[key] for key in KEYS if table[key]}
+
+
 def _entry(table: object, where: str) -> Permit:
     if not isinstance(table, dict):
         raise ConfigError(f"{where}: {table!r} is not a table", "write KEY = VALUE lines under it")

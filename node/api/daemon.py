@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from node.api.house import House
 from node.daemon_views import DaemonViews
-from node.permits import Permits
+from node.permit_book import PermitBook
 from steward.control.address import Caller
 from steward.control.server import Handler
 from steward.errors import UsageError
+from steward.permit_rules import Request
 from steward.store import Store
 
 
@@ -25,18 +26,22 @@ class Errors(msgspec.Struct, forbid_unknown_fields=True):
     after: int = 0
 
 
-class Explain(msgspec.Struct, forbid_unknown_fields=True, rename={"frm": "from"}):
+class Explain(
+    msgspec.Struct,
+    forbid_unknown_fields=True,
+    rename={"frm": "from", "operator_uid": "operatorUid"},
+):
     frm: str
     method: str
     args: list[str] = []
+    operator: str = ""
+    operator_uid: int | None = None
 
 
 class DaemonApi:
     """Reads see what is committed."""
 
-    def __init__(
-        self, house: House, store: Store, permits: Callable[[], Permits], views: DaemonViews
-    ) -> None:
+    def __init__(self, house: House, store: Store, permits: PermitBook, views: DaemonViews) -> None:
         self._house = house
         self._store = store
         self._permits = permits
@@ -51,6 +56,7 @@ class DaemonApi:
             "processes": self._processes,
             "startProcess": self._start_process,
             "explain": self._explain,
+            "permits": self._list_permits,
         }
 
     async def _status(self, _params: dict[str, Any], _caller: Caller) -> object:
@@ -81,5 +87,8 @@ class DaemonApi:
 
     async def _explain(self, params: dict[str, Any], _caller: Caller) -> object:
         p = msgspec.convert(params, Explain)
-        decision = self._permits().allowed(p.frm, p.method)
-        return {"allowed": decision.allowed, "rule": decision.rule, "reason": decision.reason}
+        asked = Request(p.frm, p.method, p.args, p.operator, p.operator_uid)
+        return self._permits.explain(asked).told()
+
+    async def _list_permits(self, _params: dict[str, Any], _caller: Caller) -> object:
+        return {**self._permits.status(), "permits": self._permits.entries()}

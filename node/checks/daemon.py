@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from node.checks import Finding, ok, size, warning, wrong
-from steward import __version__
+from steward import __version__, permit_table
 from steward.control.client import ControlClient
 from steward.errors import NoDaemon, StewardError
+from steward.permit_rules import Permit
 
 _PATIENCE: Final = 10.0
-_ANYTHING: Final[Mapping[str, Any]] = {"from": "anybody", "method": "ShellCommand", "args": ()}
 
 
 class Told(NamedTuple):
-    """``status`` and ``nodes`` as the control socket has them, and whether there are permits;
+    """``status`` and ``nodes`` as the control socket has them, and the permits;
     ``problem``: why they are empty."""
 
     status: Mapping[str, Any]
     nodes: Sequence[Mapping[str, Any]]
-    permits: bool = False
+    permits: Sequence[Permit] = ()
     problem: StewardError | None = None
 
 
@@ -31,8 +31,8 @@ async def asked(state_dir: Path) -> Told:
         async with asyncio.timeout(_PATIENCE), ControlClient(state_dir) as client:
             status = await client.call("status")
             nodes = (await client.call("nodes"))["nodes"]
-            rule = await client.call("explain", **_ANYTHING)
-            return Told(status, nodes, rule["rule"] != "no permits")
+            permits = (await client.call("permits"))["permits"]
+            return Told(status, nodes, permit_table.read(permits, "permit"))
     except TimeoutError:
         hung = NoDaemon(f"the daemon takes connections, but says nothing for {_PATIENCE:g} s")
         return Told({}, (), problem=hung)

@@ -12,7 +12,7 @@ from steward.errors import Refused
 from steward.message import FINAL, Body, Kind, State
 from steward.store import Tables
 
-_NOT_AN_OUTCOME = {State.PUBLISHED, State.REFUSED, State.UNDELIVERED, State.UNKNOWN}
+_NOT_AN_OUTCOME = {State.PUBLISHED, State.UNDELIVERED, State.UNKNOWN}
 
 
 def check(body: Body) -> None:

@@ -14,6 +14,7 @@ from steward import permit_table
 from steward.config.keys import FLAGS, TABLES, Key, Reader, file_path
 from steward.config.settings import LAN, SLOW, Limits, Retention, Settings
 from steward.errors import ConfigError, StewardError, nearest
+from steward.permit_rules import Permit
 
 _KEYS: Final = {key.name: key for key in FLAGS}
 _FILE_KEYS: Final = {"labels" if n == "label" else n: k for n, k in _KEYS.items() if n != "config"}
@@ -77,6 +78,12 @@ def document(path: Path) -> dict[str, Any]:
         ) from None
     except (ValueError, RecursionError) as error:  # also for a number of 5,000 digits
         raise ConfigError(f"{path}: not TOML: {error}", "see https://toml.io") from None
+
+
+def permits_and_groups(path: Path) -> tuple[tuple[Permit, ...], dict[str, tuple[str, ...]]]:
+    """What of a node's file may change while it runs; all of it is checked. Raises ConfigError."""
+    _found, more = _from_file(path)
+    return more.get("permits", ()), more.get("groups", {})
 
 
 def _from_flags(flags: Mapping[str, object]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from node.methods import COMMANDS, EVENTS, Event, Method, Site, registry
-from node.permits import Permits
 from node.reception import Reception
 from steward.errors import Refused
 from steward.message import Body
@@ -53,10 +52,10 @@ METHODS = {
 
 def reception(end: ModelDaemon) -> Reception:
     """The daemon's own, with these methods beside the real ones."""
-    made = Reception(cast(Site, end), Permits, _nobody)
+    made = Reception(cast(Site, end), _nobody, _nobody)
     made._methods = {**registry(), **METHODS}
     return made
 
 
 def _nobody(*_: Any, **__: Any) -> None:
-    """Nobody reads what an end reports of itself."""
+    """Everything is permitted, and nobody reads what an end reports of itself."""

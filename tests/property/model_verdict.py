@@ -116,7 +116,8 @@ def _same_at_both(town: Town, end: ModelEnd, row: Row) -> None:
     is_command = Kind(row.kind).is_command
     fits = row.state == verdict
     if verdict == ACCEPTED:
-        fits = row.state in RESULTS if is_command else row.state is State.SUCCEEDED
+        ends = RESULTS - {State.REFUSED}  # no permit changes here while a command waits
+        fits = row.state in ends if is_command else row.state is State.SUCCEEDED
     if not fits:
         town.books.fault("A the ends do not agree", row, verdict)
 

@@ -1,0 +1,59 @@
+"""What the permits of a node let others do: nothing at all, too much, or nobody who is known."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final
+
+from node.checks import Finding, warning, wrong
+from steward.permit_rules import Permit, fits, matches
+
+_GLOB: Final = frozenset("*?[")
+_SHELLS: Final = ("sh", "bash", "dash", "zsh", "ksh", "busybox")
+_CODE: Final = (
+    *((folder + shell, flag) for folder in ("", "/bin/", "/usr/bin/") for shell in _SHELLS
+      for flag in ("-c", "-ec", "-lc")),
+    *((folder + name, flag) for folder in ("", "/usr/bin/")
+      for name, flag in (("python3", "-c"), ("python", "-c"), ("perl", "-e"), ("ruby", "-e"))),
+)  # fmt: skip
+"""How programs are told to run what the next argument says."""
+_ANYTHING: Final = "\x01anything\x01"
+"""No pattern names it, so that what takes it takes anything."""
+
+
+def permits(
+    entries: Sequence[Permit], trusted: bool, problem: str, known: Collection[str]
+) -> Iterator[Finding]:
+    """``problem``: why the file is not in force as it lies there; ``known``: names of nodes, none:
+    nobody could be asked."""
+    if problem:
+        what = f"the permits of before hold, as the configuration file is wrong: {problem}"
+        yield wrong(what, "mend it, and send the daemon SIGHUP: systemctl reload, or kill -HUP")
+    if trusted and not entries:
+        what = "there are keys but no permits: this node does nothing for anybody"
+        yield warning(what, 'add [[permit]] with from = ["central"] and methods to its --config')
+    numbered = [(f"permit[{n}]", entry) for n, entry in enumerate(entries, 1)]
+    if known:
+        for name, entry in numbered:
+            never = [s for s in entry.frm if _GLOB.isdisjoint(s) and s not in known]
+            if never:
+                what = f"{name} is for {', '.join(never)}, which is not among the nodes known here"
+                yield warning(what, "if that is a slip, mend it: steward nodes ls")
+    commands = [(n, e) for n, e in numbered if any(matches(m, "ShellCommand") for m in e.methods)]
+    if any_program := [name for name, entry in commands if _any_program(entry)]:
+        what = f"{', '.join(any_program)} let the sender run ANY PROGRAM, with any arguments"
+        yield warning(what, "narrow them with arguments, and give them a user")
+    shells = [n for n, e in commands if not _any_program(e) and _any_code(e)]
+    if shells:
+        what = f"{', '.join(shells)} let a shell or an interpreter run what the sender writes"
+        yield warning(what, "if that is not meant, name the script in arguments, not its text")
+
+
+def _any_program(entry: Permit) -> bool:
+    return not entry.arguments or any(
+        pattern and matches(pattern[0], _ANYTHING) for pattern in entry.arguments
+    )
+
+
+def _any_code(entry: Permit) -> bool:
+    return any(fits(pattern, (*words, _ANYTHING)) for pattern in entry.arguments for words in _CODE)
