@@ -12,7 +12,6 @@ import json
 import os
 import signal
 from collections.abc import Iterable
-from pathlib import Path
 
 from node import spawn
 from node.accounts import Power
@@ -20,6 +19,7 @@ from node.children import Book
 
 MARK_BYTES = 16
 _STATEMENTS = "statements"
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
 
 
@@ -27,15 +27,19 @@ class OrderBook(Book):
     """The folder belongs to root. Sixteen bytes an order, for ever: there is no age after which an
     order that was signed once would be harmless."""
 
-    def __init__(self, folder: Path, power: Power) -> None:
+    def __init__(self, folder: str, power: Power) -> None:
         """Raises OSError."""
         self._power = power
         with power.root():
-            for name in ("", "spent", "living"):
-                (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._folder = _opened(folder)
-            self._spent = _opened(folder / "spent")
-            self._living = _opened(folder / "living")
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            self._folder = os.open(folder, _FOLDER)
+            self._spent = self._opened("spent")
+            self._living = self._opened("living")
+
+    def _opened(self, name: str) -> int:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, 0o700, dir_fd=self._folder)
+        return os.open(name, _FOLDER, dir_fd=self._folder)
 
     def is_spent(self, order: bytes) -> bool:
         """Whether the order with this mark has been carried out. Raises OSError."""
@@ -125,7 +129,3 @@ class OrderBook(Book):
                 os.fsync(file.fileno())
             os.rename(new, _STATEMENTS, src_dir_fd=self._folder, dst_dir_fd=self._folder)
             os.fsync(self._folder)
-
-
-def _opened(folder: Path) -> int:
-    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)

@@ -25,6 +25,8 @@ _PIECE = 1 << 20
 
 
 Stream = Literal["stdout", "stderr"]
+Killed = Literal["timed_out", "cancelled", "interrupted", "refused"]
+"""``cancelled`` and ``refused`` also of a command that never started."""
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -47,7 +49,7 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     exit_code: int | None = None
     signal: int | None = None
-    killed: Literal["timed_out", "cancelled", "interrupted"] | None = None
+    killed: Killed | None = None
     reason: str = ""
     started: float
     ended: float

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:  # they need packages, which ``prepare`` makes findable
     from node.warrants import Warrants
 
 MARKER = "runner.at"
-"""In the state folder: where such a runner listens. The daemon starts none of its own then."""
+"""In the state folder, see ``runner_link.py``, which no runner can afford to import."""
 _GROUP_TOO = 0o117
 _OWNER_ALONE = 0o177
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -90,8 +89,8 @@ def prepare(state: str, *, orders: str, book: str, socket: str, packages: str) -
     except ImportError as error:
         _give_up(f"{error}: packages=DIR names the folder with PyNaCl")
     power = RootPower(owner.st_uid, owner.st_gid)
-    kept = OrderBook(Path(book), power)
-    warrants = Warrants(Path(orders), power, kept, accounts.numbered(owner.st_uid))
+    kept = OrderBook(book, power)
+    warrants = Warrants(orders, power, kept, accounts.numbered(owner.st_uid))
     return Unit(here, socket or runner_socket.SOCKET, power, kept, warrants)
 
 

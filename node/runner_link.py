@@ -15,12 +15,16 @@ from typing import Any
 import msgspec
 
 from node import runner
+from node.runner_socket import ALREADY_RUNS
 from steward.errors import RunnerError
 
 _PATIENCE = 15.0
 _TRIES = 5
 _PAUSE = 0.2
 _LONGEST_ADDRESS = 100
+MARKER = "runner.at"
+"""A runner that root has started as a unit of its own leaves it in the state folder; it says where
+that one listens. While it is there, no other is started."""
 
 OnExit = Callable[[str, dict[str, Any] | None], None]
 Ask = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -41,6 +45,14 @@ class RunnerLink:
         self._link: _Connection | None = None
         self._wanted = asyncio.Event()
         self._callers: list[asyncio.Future[_Connection]] = []
+
+    def unit(self) -> str:
+        """The address of the runner that is a unit of its own, which takes signed orders alone;
+        empty: there is none."""
+        try:
+            return (self._state_dir / MARKER).read_text().strip()
+        except OSError:
+            return ""
 
     async def run(
         self, on_connect: Callable[[Ask], Awaitable[None]], is_needed: Callable[[], bool]
@@ -116,20 +128,33 @@ class RunnerLink:
                 return await self._connect()
             except OSError as error:
                 unreached = str(error)
+            if self.unit():
+                await self._await_unit(unreached, until)
+                continue
             status, text = await asyncio.to_thread(self._launch)
-            if status not in (0, runner.ALREADY_RUNS):
+            if status not in (0, ALREADY_RUNS):
                 raise RunnerError(f"the runner cannot be started: {text}", "see runner.log")
             if time.monotonic() > until:
                 raise RunnerError(f"the runner does not answer: {unreached}", "see runner.log")
-            if status == runner.ALREADY_RUNS:
+            if status == ALREADY_RUNS:
                 await asyncio.sleep(0.05)
 
+    async def _await_unit(self, unreached: str, until: float) -> None:
+        """It may be on its way. Raises RunnerError after a while."""
+        if time.monotonic() > until:
+            raise RunnerError(
+                f"the runner of this machine does not answer at {self.unit()}: {unreached}",
+                "systemctl start steward-runner, and journalctl -u steward-runner says why it"
+                " ended; commands wait",
+            )
+        await asyncio.sleep(_PAUSE)
+
     async def _connect(self) -> _Connection:
-        address = str(self._state_dir / "runner.sock")
+        address = str(self._state_dir / (self.unit() or "runner.sock"))
         folder = os.open(self._state_dir, os.O_RDONLY)
         try:
             if len(os.fsencode(address)) > _LONGEST_ADDRESS:
-                address = f"/proc/self/fd/{folder}/runner.sock"
+                address = f"/proc/self/fd/{folder}/{Path(address).name}"
             loop = asyncio.get_running_loop()
             return (await loop.create_unix_connection(lambda: _Connection(self._on_exit), address))[
                 1

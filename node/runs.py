@@ -8,19 +8,18 @@ import contextlib
 import enum
 import hashlib
 import os
-import pwd
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NewType
 
 import msgspec
 
-from node import output, spawn
-from node.output import Claim, Ending, Exit, News, Stream
+from node import accounts, output, spawn
+from node.output import Claim, Ending, Exit, Killed, News, Stream
 from node.runner_link import Ask, RunnerLink
-from steward.errors import NotPossible, RunnerError
+from steward.errors import NotPossible, Refused, RunnerError
 from steward.threads import in_thread
 
 RunKey = NewType("RunKey", str)
@@ -28,7 +27,6 @@ RunKey = NewType("RunKey", str)
 RUNNER_RESTS = 600.0
 _PATIENCE = 5.0
 _MOST_RECORDS = 1024
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Adopted(enum.Enum):
@@ -47,15 +45,8 @@ def key(store: str, from_store: str, subject: str, seq: int, id: str) -> RunKey:
     return RunKey(hashlib.sha256(name).hexdigest()[:32])
 
 
-def plain_environment() -> dict[str, str]:
-    """What every command finds, whoever started the daemon."""
-    try:
-        user = pwd.getpwuid(os.geteuid())
-        name, home, shell = user.pw_name, user.pw_dir, user.pw_shell
-    except KeyError:
-        name, home, shell = str(os.geteuid()), "/", ""
-    facts = {"PATH": _PATH, "LANG": "C.UTF-8", "HOME": home, "USER": name, "LOGNAME": name}
-    return facts | {"SHELL": shell or "/bin/sh"}
+async def _no_statements(_sender: str) -> Sequence[bytes]:
+    return ()
 
 
 class Runs:
@@ -72,9 +63,11 @@ class Runs:
         rests: float = RUNNER_RESTS,
     ) -> None:  # fmt: skip
         self.exited: asyncio.Queue[RunKey] = asyncio.Queue()
+        self.statements: Callable[[str], Awaitable[Sequence[bytes]]] = _no_statements
+        """What a runner that verifies orders has to know of a sender's keys."""
         self._runs = state_dir.absolute() / "runs"
         self._limit = limit
-        self._environment = plain_environment()
+        self._environment = accounts.environment(accounts.numbered(os.geteuid()))
         self._watched: set[RunKey] = set()
         self._adopted: set[RunKey] = set()  # by ``adopt``, which finds their ends itself
         self._records: dict[RunKey, Exit] = {}  # as the runner has told them, until asked for
@@ -93,34 +86,53 @@ class Runs:
         env: Mapping[str, str],
         deadline: float | None,
         stdin: bytes = b"",
+        terms: Mapping[str, Any] = {},
     ) -> float:
         """Start the command, or find it started: the wall time of that. Its end will be in
         ``exited``. ``env`` is added to the plain environment; after ``deadline`` seconds it is
         ended. It finds ``stdin`` on its standard input. A program that cannot be started ends with
-        exit code 127 or 126.
+        exit code 127 or 126. ``terms``: see ``answers.terms``; a runner that is a unit of its own
+        takes all of this from the signed order alone.
 
-        Raises RunnerError if it was not started, NotPossible if it was forbidden.
+        Raises RunnerError if it was not started, NotPossible if it was forbidden, Refused if the
+        runner will never start it.
         """
         self._watched.add(key)
-        environment = self._environment | dict(env)
-        request = {"op": "start", "key": key, "argv": list(argv), "env": environment}
-        if stdin:
-            request["stdin"] = base64.b64encode(stdin).decode()
+        request: dict[str, Any] = {"op": "start", "key": key}
         try:
-            reply = await self._link.ask(request | {"deadline": deadline})
+            if self._link.unit():
+                request |= await self._ordered(terms)
+            else:
+                environment = self._environment | dict(env)
+                coded = {"stdin": base64.b64encode(stdin).decode()} if stdin else {}
+                request |= {"argv": list(argv), "env": environment, "deadline": deadline} | coded
+                request |= {name: terms[name] for name in ("user", "limits") if name in terms}
+            reply = await self._link.ask(request)
+            if "refused" in reply:
+                raise Refused(reply["refused"])
             if "error" not in reply:
                 return float(reply["at"])
             if reply["error"] != "exists":
                 raise RunnerError(f"the command was not started: {reply['error']}")
             claim = output.read_claim(self._runs / key)
             if claim is None or claim.forbidden:
+                record = output.read_exit(self._runs / key)
+                if record is not None and record.killed == "refused":
+                    raise Refused(record.reason)
                 raise NotPossible("the command was given up before it started")
             for ended in await self._ended({key}, self._link.ask):
                 self._tell(ended)
             return claim.wall
-        except (RunnerError, NotPossible):
+        except (RunnerError, NotPossible, Refused):
             self._watched.discard(key)
             raise
+
+    async def _ordered(self, terms: Mapping[str, Any]) -> dict[str, Any]:
+        order = terms.get("order")
+        if order is None:
+            return {}
+        said = await self.statements(order["from"])
+        return {"order": order | {"statements": [signed.decode() for signed in said]}}
 
     async def kill(self, key: RunKey) -> bool:
         """SIGTERM to the command's group, SIGKILL after the grace; False if it does not run.
@@ -160,10 +172,10 @@ class Runs:
         lost = record is not None and record.killed == "interrupted"
         return Adopted.LOST if lost else Adopted.EXITED
 
-    async def forbid(self, key: RunKey) -> bool:
+    async def forbid(self, key: RunKey, refusal: str = "") -> bool:
         """See to it that the command never starts, whoever may still ask for it; False if it has
-        been started. Raises OSError."""
-        return await asyncio.to_thread(self._forbid, key)
+        been started. ``refusal``: why, if it is refused. Raises OSError."""
+        return await asyncio.to_thread(self._forbid, key, refusal)
 
     async def outcome(self, key: RunKey, room: int = output.IN_RESULT) -> Ending:
         """How the command ended, with ``room`` bytes of its output at most. Raises NotPossible if
@@ -253,14 +265,16 @@ class Runs:
         with self._opened() as runs:
             spawn.write_exit(key, runs, msgspec.to_builtins(full))
 
-    def _forbid(self, key: RunKey) -> bool:
+    def _forbid(self, key: RunKey, refusal: str) -> bool:
         try:
             self._claim(key, forbidden=True)
         except FileExistsError:
             claim = output.read_claim(self._runs / key)
             if claim is None or not claim.forbidden:
                 return False
-        self._record(key, Exit(killed="cancelled", reason="it never started", started=0, ended=0))
+        killed: Killed = "refused" if refusal else "cancelled"
+        reason = refusal or "it never started"
+        self._record(key, Exit(killed=killed, reason=reason, started=0, ended=0))
         return True
 
     def _claim_lost(self, key: RunKey, boot: str) -> None:

@@ -14,7 +14,6 @@ import stat
 import sys
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from node import accounts, orders
@@ -57,7 +56,7 @@ class _File(Generic[T]):
     """A file of root's, read again when it has changed. One that cannot be used any more leaves
     what it said before."""
 
-    def __init__(self, path: Path, power: Power, read: Callable[[dict[str, Any]], T]) -> None:
+    def __init__(self, path: str, power: Power, read: Callable[[dict[str, Any]], T]) -> None:
         self._path = path
         self._power = power
         self._read = read
@@ -95,12 +94,12 @@ class _File(Generic[T]):
 class Warrants:
     """Of one node. ``owner``: as whom runs what a permit names no user for."""
 
-    def __init__(self, folder: Path, power: Power, book: OrderBook, owner: Account) -> None:
+    def __init__(self, folder: str, power: Power, book: OrderBook, owner: Account) -> None:
         """``folder``: where the two files lie."""
         self._book = book
         self._owner = owner
-        self._anchor = _File(folder / "anchor", power, Anchor)
-        self._permits = _File(folder / "permits.toml", power, _permits)
+        self._anchor = _File(f"{folder}/anchor", power, Anchor)
+        self._permits = _File(f"{folder}/permits.toml", power, _permits)
         self._anchored: Anchor | None = None
         self._learned: list[bytes] = []
         self._ring: Keyring | None = None

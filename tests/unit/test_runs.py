@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from node import output, spawn
+from node import accounts, output, spawn
 from node.output import Claim, Ending
-from node.runs import Adopted, Runs, key, plain_environment
+from node.runs import Adopted, Runs, key
 from steward.errors import NotPossible, UnknownId
 from steward.message import State
 
@@ -161,7 +161,14 @@ def test_no_claim_is_none(tmp_path: Path) -> None:
 
 
 def test_the_plain_environment_has_what_a_shell_needs() -> None:
-    assert set(plain_environment()) == {"PATH", "HOME", "USER", "LOGNAME", "LANG", "SHELL"}
+    assert set(accounts.environment(accounts.numbered(os.geteuid()))) == {
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "LANG",
+        "SHELL",
+    }
 
 
 async def test_what_is_forbidden_stays_so(tmp_path: Path) -> None:
