@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ import msgspec
 
 from node.methods import Method, Site
 from node.outcomes import Outcome
+from node.permits import Grant
 from steward.errors import StewardError
 from steward.inbox import Command
 from steward.message import Body, State
@@ -35,6 +37,26 @@ def environment(node: NodeName, command: Command) -> dict[str, str]:
     body = body_of(command)
     if body.operator or body.operator_uid is not None:
         found["STEWARD_OPERATOR"] = body.operator or str(body.operator_uid)
+    return found
+
+
+def terms(node: NodeName, command: Command, grant: Grant) -> dict[str, Any]:
+    """How it may run, beside its time: ``user`` and ``limits`` as the permit has them, ``order``
+    for a runner that verifies and judges what the sender has signed itself."""
+    found: dict[str, Any] = {}
+    if grant.user:
+        found["user"] = grant.user
+    if grant.limits:
+        found["limits"] = dict(grant.limits)
+    if command.order:
+        found["order"] = {
+            "from": command.frm,
+            "to": node,
+            "subject": command.subject,
+            "id": command.id,
+            "body": base64.b64encode(command.body).decode(),
+            "signature": base64.b64encode(command.order).decode(),
+        }
     return found
 
 

@@ -172,7 +172,7 @@ class Executor:
     async def _refuse(self, command: Command, method: Method, reason: str) -> None:
         """Unless it has started: a request of the daemon before may have come through."""
         try:
-            if method.program is not None and not await self._runs.forbid(key_of(command)):
+            if method.program is not None and not await self._runs.forbid(key_of(command), reason):
                 return await self._judge_again(command)
         except OSError as error:
             self._around.report("runner", f"a command is not given up: {error}")
@@ -184,13 +184,12 @@ class Executor:
     async def _start(self, command: Command, method: Method, grant: Grant) -> None:
         key, body = key_of(command), answers.body_of(command)
         assert method.program is not None
-        if grant.user or grant.limits:
-            raise Refused("the runner of this node can neither change users nor set limits")
         argv, more = method.program(body), answers.environment(self._node, command)
         try:
             started = await self._runs.start(
-                key, argv, more, grant.seconds(body.method_timeout), body.stdin_bytes
-            )
+                key, argv, more, grant.seconds(body.method_timeout), body.stdin_bytes,
+                answers.terms(self._node, command, grant),
+            )  # fmt: skip
         except RunnerError as error:
             self._around.report("runner", str(error), error.hint, message_id=command.id)
             await asyncio.sleep(PAUSE)
