@@ -19,24 +19,16 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from steward.access import Access
+from steward.access import NO_ACCESS, Access
 from steward.errors import BusError, ConfigError
 from steward.interest import Interests
 from steward.link import LAN, Endpoint, Link, LinkSettings
 from steward.loopback import PREFIX as LOOPBACK
-from steward.loopback import Loopback
 from steward.mailbox import Incoming, Mailbox, NoResponders
 from steward.outage import Outage
 from steward.pending import Mark, end, has_left, settle
-from steward.subjects import (
-    NodeName,
-    everything_for,
-    inbox,
-    inboxes,
-    is_subject,
-    joining,
-    subject,
-)
+from steward.role import Role, role
+from steward.subjects import NodeName, inbox, is_subject
 from steward.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -63,7 +55,7 @@ class Bus:
         *,
         link: LinkSettings = LAN,
         start: str = "",
-        access: Access = Access(),  # noqa: B008  # it is frozen
+        access: Access = NO_ACCESS,
         joining_to: NodeName | None = None,
     ) -> None:
         """``start``: this daemon start's random id, the end of the reply subject; ``joining_to``:
@@ -73,8 +65,6 @@ class Bus:
         self._addresses = [Endpoint.parse(address) for address in listed]
         if not self._addresses:
             raise ConfigError("no broker address is given", "nats://HOST:4222")
-        self._access = access
-        self._context = access.context() if any(a.tls for a in self._addresses) else None
         self.node = node
         self.settings = link
         self.wire = Wire(is_narrow=link.is_narrow)
@@ -92,19 +82,29 @@ class Bus:
         self.reconnects = 0
         self.inbox = inbox(node, start or token_hex(4))
         """Where answers to this start of the daemon go."""
-        self._loopback = Loopback(node, self.inbox, joining(token_hex(16)) if joining_to else "")
-        self._heard = {everything_for(node): self._on_message, inboxes(node): self._on_reply}
-        if joining_to:
-            answer = subject(node, "EventNACK", "Joined")
-            self._heard = dict.fromkeys((answer, self._loopback.subject), self._on_message)
         self.interests = Interests()
         """What this node listens to for a while, beside its own subject and inboxes."""
-        self.round_trips = self._loopback.round_trips
+        self._tls = any(address.tls for address in self._addresses)
+        self._role = role(node, self.inbox, access, joining_to, tls=self._tls)
+        self.round_trips = self._role.loopback.round_trips
         self._listeners: list[Callable[[bool], None]] = []
         self._client: Client | None = None
         self._link: Link | None = None
         self._connection = 0
+        self._over: asyncio.Future[None] | None = None
         self._outage = Outage(access, NatsError)
+
+    def enter(self, access: Access, joining_to: NodeName | None = None) -> None:
+        """Get in with this from now on; another link is ended. Raises ConfigError."""
+        self._role = role(self.node, self.inbox, access, joining_to, tls=self._tls)
+        self._role.loopback.round_trips = self.round_trips
+        self._outage.access = access
+        if self._over is not None and not self._over.done():
+            self._over.set_result(None)
+
+    @property
+    def may_ask(self) -> bool:  # there is a link, if only to ask to be accepted
+        return self._client is not None
 
     @property
     def last_error(self) -> str:
@@ -122,11 +122,12 @@ class Bus:
         tries = 0
         while True:
             broker = self._addresses[tries % len(self._addresses)]
-            self.address, before = broker.shown, self._connection
+            self.address, before, entered = broker.shown, self._connection, self._role
             await self._once(broker)
             tries = tries + 1 if before == self._connection else 1
             most = min(self.settings.retry_most, self.settings.retry_first * 2.0 ** min(tries, 16))
-            await asyncio.sleep(random.uniform(self.settings.retry_first, most))
+            if entered is self._role:
+                await asyncio.sleep(random.uniform(self.settings.retry_first, most))
 
     async def publish(self, to: str, payload: bytes, reply: str = "") -> bool:
         """Hand one message to the link; ``reply``: one of this node's inboxes to answer to.
@@ -136,7 +137,7 @@ class Bus:
         that would make the broker end the connection.
         """
         client, link = self._client, self._link
-        if client is None or link is None:
+        if client is None or link is None or (self._role.says and to != self._role.says):
             return False
         if not is_subject(to):
             raise BusError(f"{to[:80]!r} cannot be published on")
@@ -171,10 +172,11 @@ class Bus:
 
     async def _once(self, broker: Endpoint) -> None:
         """One connection, from the first packet to the last."""
-        client, link = _Client(), None
+        client, link, role = _Client(), None, self._role
+        self._over = asyncio.get_running_loop().create_future()
         try:
-            link = await Link.open(broker, self.settings, self._context if broker.tls else None)
-            await self._session(client, link, broker)
+            link = await Link.open(broker, self.settings, role.context if broker.tls else None)
+            await self._session(client, link, broker, role, self._over)
         except Exception as error:  # whatever answers at that address: the node lives on
             self._outage.failed(error, broker, link)
             if link:
@@ -187,7 +189,10 @@ class Bus:
             if link:
                 await _end(client, link)
 
-    async def _session(self, client: Client, link: Link, broker: Endpoint) -> NoReturn:
+    async def _session(
+        self, client: Client, link: Link, broker: Endpoint, role: Role, over: asyncio.Future[None]
+    ) -> None:
+        """Ends when another role is asked for; else it raises what ended it."""
         client._transport = link  # type: ignore[assignment]  # it has the methods
         await client.connect(
             broker.url,
@@ -198,22 +203,25 @@ class Bus:
             ping_interval=_NEVER,
             pending_size=-1,
             skip_subject_validation=True,
-            tls=self._context,
-            **self._access.options(broker),
+            tls=role.context,
+            **role.access.options(broker),
         )
         _see_cancellation()
-        for name, heard in self._heard.items():
-            await client.subscribe(name, cb=heard)
-        self.rtt = await self._loopback.prove(client, link, self.settings.patience)
+        for name in role.heard:
+            hears = self._on_message if name in role.messages else self._on_reply
+            await client.subscribe(name, cb=hears)
+        self.rtt = await role.loopback.prove(client, link, self.settings.patience)
         await self.interests.renew(client)
-        self._up(client, link)
-        while True:
-            await asyncio.wait({link.lost}, timeout=self.settings.ping)
-            self.rtt = await self._loopback.prove(client, link, self.settings.patience)
+        self._up(client, link, role)
+        while not over.done():
+            ends, ping = {link.lost, over}, self.settings.ping
+            await asyncio.wait(ends, timeout=ping, return_when=asyncio.FIRST_COMPLETED)
+            if not over.done():
+                self.rtt = await role.loopback.prove(client, link, self.settings.patience)
 
     async def _on_message(self, msg: Msg) -> None:
-        if msg.subject == self._loopback.subject:
-            self._loopback.returned(msg.subject, msg.data)
+        if msg.subject == self._role.loopback.subject:
+            self._role.loopback.returned(msg.subject, msg.data)
         else:
             self.incoming.offer(Incoming(msg.subject, msg.reply, msg.data))
 
@@ -221,8 +229,8 @@ class Bus:
         if msg.headers and msg.headers.get("Status") == "503" and not msg.data:
             subject = msg.headers.get("Nats-Subject", "")
             self.replies.offer(NoResponders(subject, msg.subject))
-        elif msg.data == self._loopback.token:
-            self._loopback.returned(msg.subject, msg.data)
+        elif msg.data == self._role.loopback.token:
+            self._role.loopback.returned(msg.subject, msg.data)
         elif msg.data.startswith(LOOPBACK) and msg.subject != self.inbox:
             text = f"another node is called {self.node} and uses the same broker"
             self._outage.tell(text, f"{text}: rename one of the two")
@@ -232,15 +240,17 @@ class Bus:
     async def _on_error(self, error: Exception) -> None:
         """The client's listener for errors. It never raises: that would end the client's reader."""
         text = str(error)
-        mine = (*self._heard, self._loopback.subject, self.inbox)
+        mine = (*self._role.heard, self._role.loopback.subject, self.inbox)
         if "permissions violation" in text:  # the client gives all of it in lower case
             if any(name.lower() in text for name in mine):
-                self._loopback.refused(text)
+                self._role.loopback.refused(text)
             else:
                 self._outage.tell(text, f"the broker at {self.address}: {text}")
 
-    def _up(self, client: Client, link: Link) -> None:
+    def _up(self, client: Client, link: Link, role: Role) -> None:
         self._client, self._link = client, link
+        if role.says:  # to everybody else it is no link
+            return
         self._connection += 1
         self.reconnects = self._connection - 1
         self.max_payload = client.max_payload

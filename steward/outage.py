@@ -20,7 +20,7 @@ class Outage:
     def __init__(self, access: Access, known: type[Exception]) -> None:
         """``known``: the client's errors, whose texts say enough."""
         self.text = ""
-        self._access = access
+        self.access = access
         self._known = (known, OSError, BusError)
         self._told: set[str] = set()
 
@@ -47,7 +47,12 @@ class Outage:
             return text
         if link.received == 0 and not broker.tls:
             return f"{text}; it says nothing, as a broker does that wants TLS: try tls:// then"
-        if isinstance(error, self._known[:2]) and any(w in text.lower() for w in _REFUSED):
-            what, remedy = self._access.refused(broker)
+        if isinstance(error, self._known[:2]) and is_refusal(text):
+            what, remedy = self.access.refused(broker)
             return f"{what} ({remedy}); it says: {text}"
         return text
+
+
+def is_refusal(text: str) -> bool:
+    """Whether the broker lets this node in no more, or not yet."""
+    return any(word in text.lower() for word in _REFUSED)
