@@ -100,6 +100,9 @@ class Daemon:
         runs = Runs(
             settings.state_dir, limit=settings.limits.output_bytes, rests=self._runner_rests
         )
+        runs.statements = lambda frm: store.read(
+            lambda t: t.trust.statements_about(frm, settings.central)
+        )
         handoff = Handoff(settings.node, store.start, Random(), lambda: token_hex(8))
         handoff.sender.letters.least_wait = bus.settings.least_wait
         self._handoff = handoff
@@ -117,9 +120,7 @@ class Daemon:
         site.tails = tails = Tails(settings.node, bus, runs, PACES[settings.link])
         is_central = settings.node == settings.central
         site.roster = Roster(handoff, wake_from_store, is_central=is_central)
-        self._permits = permits = PermitBook(
-            settings, lambda: bus.wire.trust is not None, site.now, report
-        )
+        self._permits = permits = PermitBook(settings, lambda: bus.wire.trust, site.now, report)
         permits.on_groups = site.take_groups
         site.permits = permits.status
         reception = Reception(site, permits.admit, report)

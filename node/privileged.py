@@ -67,7 +67,7 @@ class Unit(NamedTuple):
 
 
 def prepare(state: str, *, orders: str, book: str, socket: str, packages: str) -> Unit:
-    """``orders``: the folder of root's ``anchor`` and ``permits.toml``; ``book``: root's own, for
+    """``orders``: the folder of root's ``anchor`` and ``node.toml``; ``book``: root's own, for
     what it remembers; ``socket``: where to listen, empty: in the state folder; ``packages``: where
     PyNaCl lies, which -I and -S hide. Ends the process if it cannot be."""
     if os.geteuid() != 0:

@@ -20,6 +20,7 @@ from node import accounts, output, spawn
 from node.output import Claim, Ending, Exit, Killed, News, Stream
 from node.runner_link import Ask, RunnerLink
 from steward.errors import NotPossible, Refused, RunnerError
+from steward.subjects import NodeName
 from steward.threads import in_thread
 
 RunKey = NewType("RunKey", str)
@@ -45,7 +46,7 @@ def key(store: str, from_store: str, subject: str, seq: int, id: str) -> RunKey:
     return RunKey(hashlib.sha256(name).hexdigest()[:32])
 
 
-async def _no_statements(_sender: str) -> Sequence[bytes]:
+async def _no_statements(_sender: NodeName) -> Sequence[bytes]:
     return ()
 
 
@@ -63,7 +64,7 @@ class Runs:
         rests: float = RUNNER_RESTS,
     ) -> None:  # fmt: skip
         self.exited: asyncio.Queue[RunKey] = asyncio.Queue()
-        self.statements: Callable[[str], Awaitable[Sequence[bytes]]] = _no_statements
+        self.statements: Callable[[NodeName], Awaitable[Sequence[bytes]]] = _no_statements
         """What a runner that verifies orders has to know of a sender's keys."""
         self._runs = state_dir.absolute() / "runs"
         self._limit = limit

@@ -1,8 +1,8 @@
 """The privileged runner's own judgement of an order: whose it is, whether it may, and as whom.
 
 It rests on files that only root can write: ``anchor`` (this node's name, central's name and public
-signing key) and ``permits.toml``. Standard library and PyNaCl alone; loaded by a runner that root
-has started.
+signing key) and ``node.toml``, whose permits the daemon judges by, too. Standard library and PyNaCl
+alone; loaded by a runner that root has started.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Warrants:
         self._book = book
         self._owner = owner
         self._anchor = _File(f"{folder}/anchor", power, Anchor)
-        self._permits = _File(f"{folder}/permits.toml", power, _permits)
+        self._permits = _File(f"{folder}/node.toml", power, _permits)
         self._anchored: Anchor | None = None
         self._learned: list[bytes] = []
         self._ring: Keyring | None = None

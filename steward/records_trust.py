@@ -93,6 +93,16 @@ class TrustRecords:
         sql = "SELECT name, max(learned_at) FROM statement GROUP BY name ORDER BY name"
         return self.con.execute(sql).fetchall()
 
+    def statements_about(self, name: NodeName, central: NodeName) -> list[bytes]:
+        """What somebody else needs to judge what ``name`` has signed: its keys, central's, and
+        whatever was ended, in the same order."""
+        rows = self.con.execute(
+            "SELECT signed FROM statement WHERE name IN (?1, ?2) OR kind = 'revocation'"
+            " ORDER BY kind, name <> ?2, name, serial",
+            (name, central),
+        )
+        return [signed for (signed,) in rows.fetchall()]
+
     def revocations(self) -> list[bytes]:
         """Those that hold: one a name."""
         sql = "SELECT signed FROM statement WHERE kind = 'revocation' ORDER BY name"

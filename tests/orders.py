@@ -56,4 +56,4 @@ class Keys:
         folder.mkdir(exist_ok=True)
         key = base64.b64encode(self.central.public).decode()
         (folder / "anchor").write_text(f'node = "{NODE}"\ncentral = "{CENTRAL}"\nkey = "{key}"\n')
-        (folder / "permits.toml").write_text(permits)
+        (folder / "node.toml").write_text(permits)
