@@ -19,7 +19,10 @@ from steward.handoff.state import Arrival, Now
 from steward.inbox import Command
 from steward.message import Body, MessageId
 from steward.permit_rules import Request
+from steward.signing import fingerprint
+from steward.subjects import NodeName
 from steward.supervisor import Process, ProcessState
+from steward.trust import Trust
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +42,14 @@ class PermitBook:
     def __init__(
         self,
         settings: Settings,
-        trusted: Callable[[], bool],
+        trust: Callable[[], Trust | None],
         now: Callable[[], Now],
         report: Report,
     ) -> None:
-        """``trusted``: whether senders are known by their keys. Raises ConfigError."""
+        """``trust``: whose keys are known; None: names are believed. Raises ConfigError."""
         self._file = settings.config
-        self._trusted = trusted
+        self._node = settings.node
+        self._trust = trust
         self._now = now
         self._report = report
         self._rates = Rates()
@@ -78,9 +82,31 @@ class PermitBook:
         _insist(decision)
         return decision.grant
 
-    def explain(self, asked: Request) -> Decision:
-        """What would happen now. Nothing is counted."""
-        return self._permits.judge(asked, trusted=self._trusted(), now=self._now().steady)
+    def explain(self, asked: Request) -> dict[str, Any]:
+        """What would happen now, as JSON has it: see ``Decision.told``; ``key``, where there is
+        trust: ``state`` is known, unknown or revoked. Nothing is counted."""
+        now = self._now().steady
+        told = self._permits.judge(asked, trusted=self._trusted(), now=now).told()
+        if key := self._key(NodeName(asked.frm)):
+            told["key"] = key
+            if key["state"] == "revoked":
+                told |= {"allowed": False, "reason": f"the key of {asked.frm} was revoked"}
+        return told
+
+    def _key(self, frm: NodeName) -> dict[str, str]:
+        trust = self._trust()
+        if trust is None or frm == self._node:
+            return {}
+        holder, upto = trust.keyring.newest(frm), trust.keyring.upto(frm)
+        if holder is not None:
+            text = f"{fingerprint(holder.public)}, serial {holder.serial}"
+            return {"state": "known", "text": text}
+        if upto >= 0:
+            return {"state": "revoked", "text": f"revoked up to serial {upto}"}
+        return {"state": "unknown", "text": "not known here: it comes with the first letter"}
+
+    def _trusted(self) -> bool:
+        return self._trust() is not None
 
     # ---------------------------------------------------------------- reading again
 

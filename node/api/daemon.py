@@ -88,7 +88,7 @@ class DaemonApi:
     async def _explain(self, params: dict[str, Any], _caller: Caller) -> object:
         p = msgspec.convert(params, Explain)
         asked = Request(p.frm, p.method, p.args, p.operator, p.operator_uid)
-        return self._permits.explain(asked).told()
+        return self._permits.explain(asked)
 
     async def _list_permits(self, _params: dict[str, Any], _caller: Caller) -> object:
         return {**self._permits.status(), "permits": self._permits.entries()}

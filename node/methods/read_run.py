@@ -25,4 +25,4 @@ async def answer(site: Site, frm: NodeName, body: Body) -> bytes:
     return await site.read_output(id, frm, stream, int(offset), min(int(limit), MOST_BYTES))
 
 
-METHOD = Method(name="ReadRun", kinds=COMMANDS, check=check, answer=answer)
+METHOD = Method(name="ReadRun", kinds=COMMANDS, check=check, answer=answer, permitted_to_all=True)

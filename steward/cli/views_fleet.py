@@ -140,8 +140,18 @@ def status_facts(told: Mapping[str, Any], at: datetime) -> Facts:
     yield "processes", str(told.get("processes") or 0)
     yield "takes", _takes(told.get("daemon") or {})
     yield "trust", "" if told.get("trusted") else "none yet: a sender's name is believed"
+    permits = told.get("permits") or {}
+    yield "permits", _permits(permits.get("entries") or 0, bool(told.get("trusted")))
+    if permits.get("problem"):
+        yield "config", f"not in force as it lies there: {permits['problem']}"
     for alarm in told.get("alarms") or ():
         yield "alarm", str(alarm)
+
+
+def _permits(entries: int, trusted: bool) -> str:
+    if entries:
+        return str(entries)
+    return "none: nothing is allowed" if trusted else "none: everything is allowed"
 
 
 def _takes(daemon: Mapping[str, Any]) -> str:
