@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
+from msgspec import to_builtins
+
 from node import runs, schedule
 from node.error_reports import ErrorReports
 from node.outcomes import Outcome, tell
@@ -13,7 +15,8 @@ from node.runs import RunKey
 from node.schedule import Slots
 from steward.handoff.state import Now
 from steward.inbox import Command
-from steward.message import Kind, Message, State, new_id
+from steward.message import Kind, Message, State, is_secret, new_id
+from steward.result import of_secret
 from steward.store import Tables
 from steward.subjects import NodeName, Subject, subject
 
@@ -97,7 +100,7 @@ def end(
         to=command.frm,
         kind=Kind.EVENT_ACK,
         method="Result",
-        data=tell(outcome),
+        data=tell(of_secret(to_builtins(outcome)) if is_secret(command.body) else outcome),
         timeout=RESULT_TIMEOUT,
         retries=0,
     )

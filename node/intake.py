@@ -290,4 +290,6 @@ def derived_id(claim: Path, document: int, element: int) -> str:
 
 
 def _reject(item: _Item, error: StewardError) -> Reject:
-    return Reject(item.start, item.end, item.line, error.text, error.hint)
+    value = item.value if isinstance(item, Element) else None
+    secret = isinstance(value, dict) and value.get("secret", False) is not False
+    return Reject(item.start, item.end, item.line, error.text, error.hint, secret)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -107,6 +108,6 @@ def told(body: Body, facts: type[T]) -> T:
         raise Refused(f"data[0] is no {facts.__name__}: {error}") from None
 
 
-def tell(facts: msgspec.Struct) -> tuple[str]:
+def tell(facts: msgspec.Struct | Mapping[str, Any]) -> tuple[str]:
     """The same, as a message's data."""
     return (msgspec.json.encode(facts).decode(),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +26,8 @@ class Reject(NamedTuple):
     line: int
     reason: str
     hint: str = ""
+    secret: bool = False
+    """Its text is left out."""
 
 
 def write_rejects(path: Path, size: int, read: Read, rejects: Sequence[Reject]) -> int:
@@ -48,21 +50,24 @@ def write_rejects(path: Path, size: int, read: Read, rejects: Sequence[Reject]) 
 
 def _lines(read: Read, reject: Reject) -> Iterator[bytes]:
     start = reject.start
+    if reject.secret:
+        yield _line(reject, start, {"secret": True})
+        return
     while start < reject.end and (text := read(start, min(_PIECE, reject.end - start))):
-        yield (
-            msgspec.json.encode(
-                {
-                    "file": claimed_file.NAME,
-                    "line": reject.line,
-                    "offset": start,
-                    "reason": reject.reason,
-                    "hint": reject.hint,
-                    **_text(text),
-                }
-            )
-            + b"\n"
-        )
+        yield _line(reject, start, _text(text))
         start += len(text)
+
+
+def _line(reject: Reject, start: int, text: Mapping[str, object]) -> bytes:
+    told = {
+        "file": claimed_file.NAME,
+        "line": reject.line,
+        "offset": start,
+        "reason": reject.reason,
+        "hint": reject.hint,
+        **text,
+    }
+    return msgspec.json.encode(told) + b"\n"
 
 
 def _text(data: bytes) -> dict[str, str]:

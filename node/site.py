@@ -27,7 +27,7 @@ from steward.frames import Notice
 from steward.handoff.state import Now, Work
 from steward.inbox import Command
 from steward.mailbox import Incoming
-from steward.message import Body, Kind, MessageId, new_id
+from steward.message import Body, Kind, MessageId, is_secret, new_id
 from steward.store import Store, Tables
 from steward.subjects import NodeName, Subject, subject
 from steward.supervisor import Supervisor
@@ -102,7 +102,7 @@ class NodeSite:
     def watch_output(self, tables: Tables, id: MessageId, frm: NodeName, token: str) -> None:
         """``frm`` watches what its command writes, if it runs. Called in the store's thread."""
         command = tables.inbox.started(id, frm)
-        if command is not None:
+        if command is not None and not is_secret(command.body):
             watched = Tail(frm, id, key_of(command), token)
             self._loop.call_soon_threadsafe(self.tails.watch, watched)
 

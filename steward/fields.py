@@ -37,12 +37,15 @@ def id(value: object) -> str:
     return value
 
 
-def data(value: object) -> tuple[str, ...]:
+def data(value: object, *, secret: bool = False) -> tuple[str, ...]:
+    """``secret``: no error tells what is in it."""
     if not isinstance(value, list):
-        raise InvalidMessage(f"data is {shown(value)}", "an array of strings")
+        found = "no array" if secret else shown(value)
+        raise InvalidMessage(f"data is {found}", "an array of strings")
     for i, item in enumerate(value):
         if not isinstance(item, str):
-            raise InvalidMessage(f"data[{i}] is {shown(item)}", "a string: put it in quotes")
+            found = "no string" if secret else shown(item)
+            raise InvalidMessage(f"data[{i}] is {found}", "a string: put it in quotes")
         try:
             item.encode()
         except UnicodeEncodeError:

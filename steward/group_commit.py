@@ -12,6 +12,10 @@ from steward.ledger import Touched
 from steward.room import Room
 from steward.tables import Clock, Tables
 
+_PATIENCE = 100
+"""Milliseconds to wait for somebody who reads, where the log is to be emptied."""
+_AS_BEFORE = 5000
+
 
 class Unit:
     """A unit of work that waits for its turn, and what came of it. ``due``: by the loop's clock,
@@ -54,6 +58,7 @@ class GroupCommit:
         self.room = room
         self.clock = clock
         self.con = tables.shared.con
+        self.has_traces = False
 
     def look_around(self) -> None:
         """Open or close intake as the disk is now."""
@@ -106,7 +111,23 @@ class GroupCommit:
             now = self.clock.now()
             con.execute("UPDATE meta SET steady = ?, wall = max(wall, ?)", (now.steady, now.wall))
         con.execute("COMMIT")
+        self.has_traces |= touched.wiped
+        if self.has_traces:
+            self._empty_log()
         return touched
+
+    def _empty_log(self) -> None:
+        """A secret was overwritten, and the log may still have it: make it a part of the file, and
+        nothing. If somebody reads just now, the next commit tries again."""
+        con = self.con
+        con.execute(f"PRAGMA busy_timeout = {_PATIENCE}").fetchone()
+        try:
+            busy, _, _ = con.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self.has_traces = bool(busy)
+        except sqlite3.Error:  # no room for it: what is committed stays so
+            return
+        finally:
+            con.execute(f"PRAGMA busy_timeout = {_AS_BEFORE}").fetchone()
 
     def _undo(self) -> None:
         if self.con.in_transaction:

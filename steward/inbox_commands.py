@@ -10,7 +10,7 @@ import msgspec
 
 from steward.handoff.state import Now
 from steward.ledger import Shared
-from steward.message import Body, MessageId
+from steward.message import Body, MessageId, is_secret
 from steward.subjects import NodeName, Subject
 
 KEEP_RUN_SECONDS = 7 * 86400.0
@@ -130,14 +130,24 @@ class Commands:
     def finish(self, row: Command, now: Now, key: str = "", size: int = 0) -> bool:
         """Remove the command; False if it has ended already. With a run key, the run and the
         ``size`` of its output in bytes are remembered for ReadRun and for retention."""
+        secret = is_secret(row.body)
+        if secret:
+            self._leave_no_trace()
         if not self.con.execute("DELETE FROM command WHERE n = ?", (row.n,)).rowcount:
             return False
+        # What a secret command wrote is nobody's to read, and too old at once.
+        whose, ended = ("", 0.0) if secret else (row.frm, now.wall)
         if key:
             self.con.execute(
                 "INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?, ?)",
-                (key, row.id, row.frm, now.wall, size),
+                (key, row.id, whose, ended, size),
             )
         return True
+
+    def _leave_no_trace(self) -> None:
+        """What is deleted now is secret."""
+        self.shared.overwrite()
+        self.shared.touched.wiped = True
 
     def cancel(self, id: MessageId, frm: NodeName) -> tuple[list[Command], list[Command]]:
         """(waiting commands, for the caller to end; running ones, flagged and to be killed)."""

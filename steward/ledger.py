@@ -40,6 +40,8 @@ class Touched:
     accepted: int = 0
     ended: int = 0
     """How many messages were taken in, and how many ends were proved."""
+    wiped: bool = False
+    """Whether a secret was overwritten, of which the log may have a copy."""
     units: int = 0
     """How many units of work the commit took together."""
 
@@ -55,6 +57,7 @@ class Touched:
         self.delivered += other.delivered
         self.accepted += other.accepted
         self.ended += other.ended
+        self.wiped |= other.wiped
         self.units += other.units
 
 
@@ -82,6 +85,13 @@ class Shared:
     """Raises StoreFull while not even results may be stored."""
     wall: Callable[[], float] = time.time
     touched: Touched = dataclasses.field(default_factory=Touched)
+    overwrites: bool = False
+
+    def overwrite(self) -> None:
+        """There are secrets: from now on, until the next start, what is deleted is overwritten."""
+        if not self.overwrites:
+            self.con.execute("PRAGMA secure_delete = ON").fetchone()
+            self.overwrites = True
 
 
 @dataclasses.dataclass(slots=True)

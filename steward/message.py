@@ -18,6 +18,8 @@ from steward.subjects import NodeName, Subject
 MessageId = NewType("MessageId", str)
 
 MAX_MESSAGE_BYTES = 512 * 1024
+HIDDEN = "(secret)"
+"""In the place of a secret message's data, wherever it is shown."""
 NO_CONTROLS = r"^[^\x00-\x1f\x7f]*\Z"
 _encode = msgspec.json.Encoder().encode
 
@@ -92,6 +94,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     retry_of: MessageId | None = None
     operator: Operator = NOBODY
     stdin: bytes = b""
+    secret: bool = False
 
     @property
     def subject(self) -> Subject:
@@ -107,6 +110,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
             stdin_b64=coded,
             method_timeout=self.method_timeout,
             parallel=self.parallel,
+            secret=self.secret,
             operator=self.operator.name,
             operator_uid=self.operator.uid,
         )
@@ -120,7 +124,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         content = (self.to, self.kind, self.method, self.data, self.timeout, self.retries)
         more = (self.ttl, self.method_timeout, self.parallel)
         # What older stores have digests of has none of these.
-        latest = ((self.stdin,),) if self.stdin else ()
+        latest = ((self.stdin, self.secret),) if self.stdin or self.secret else ()
         return hashlib.blake2b(_encode((content, more, *latest)), digest_size=16).digest()
 
 
@@ -132,6 +136,8 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defau
     """What a program finds on its standard input; ``stdin_b64``: in its place, the same of bytes
     that are no UTF-8."""
     stdin_b64: bytes = b""
+    secret: bool = False
+    """Data, stdin and output are for the command alone: nobody logs, keeps or shows them."""
     method_timeout: Annotated[float, msgspec.Meta(ge=0, le=fields.LONGEST)] = 0.0
     parallel: bool = False
     operator: Annotated[str, msgspec.Meta(max_length=256, pattern=NO_CONTROLS)] = ""
@@ -141,6 +147,19 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defau
     @property
     def stdin_bytes(self) -> bytes:
         return self.stdin_b64 or self.stdin.encode()
+
+    @property
+    def without_secrets(self) -> Body:
+        """What is kept of a secret message's body after its end."""
+        return msgspec.structs.replace(self, data=(), stdin="", stdin_b64=b"")
+
+
+_decode = msgspec.json.Decoder(Body).decode
+
+
+def is_secret(body: bytes) -> bool:
+    """Whether a message with this body is secret; next to nothing for the many that are not."""
+    return b'"secret"' in body and _decode(body).secret
 
 
 class Defaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,6 +182,7 @@ FIELDS: Mapping[str, str] = {
     "ttl": "ttl",
     "methodTimeout": "method_timeout",
     "parallel": "parallel",
+    "secret": "secret",
     "id": "id",
 }
 
@@ -226,12 +246,14 @@ def check(
     if kind not in methods[method]:
         taken = ", ".join(sorted(methods[method]))
         raise InvalidMessage(f"{method} is not sent as {kind}", f"use {taken}")
+    secret = fields.flag(raw.get("secret", False), "secret")
     message = Message(
         id=new_id() if raw.get("id") is None else MessageId(fields.id(raw["id"])),
         to=subjects.node_name(raw["toNode"]),
         kind=kind,
         method=method,
-        data=fields.data(raw.get("data", [])),
+        data=fields.data(raw.get("data", []), secret=secret),
+        secret=secret,
         stdin=fields.stdin(raw.get("stdin"), raw.get("stdinB64")),
         timeout=fields.timeout(raw.get("timeout", defaults.timeout)),
         retries=fields.retries(raw.get("retries", defaults.retries)),
@@ -242,6 +264,10 @@ def check(
         retry_of=retry_of,
         operator=operator,
     )
+    if secret and message.data == (HIDDEN,):
+        raise InvalidMessage(
+            "what a secret message was sent with is not kept", "send it anew, with its data"
+        )
     size = len(message.body())
     if size > MAX_MESSAGE_BYTES:
         raise InvalidMessage(

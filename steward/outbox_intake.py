@@ -15,6 +15,7 @@ from steward.ledger import Lane, Shared
 from steward.message import Defaults, Kind, Message, MessageId, State, new_id
 from steward.outbox_notices import Notices
 from steward.outbox_rows import Row
+from steward.result import of_secret
 from steward.subjects import NodeName, Subject
 
 RESULTS = frozenset(
@@ -143,6 +144,8 @@ class Intake(Notices):
         self.con.executemany(_NEW + _ROW, rows[together:])
         bodies = [(n, m.body()) for n, (_, m, _) in enumerate(new, first)]
         self.con.executemany("INSERT INTO body VALUES (?, ?)", bodies)
+        if secret := [n for n, (_, m, _) in enumerate(new, first) if m.secret]:
+            self._keep_secret(secret)
         jobs: dict[str, int] = {}
         for n, (lane, m, _) in enumerate(new, first):
             if m.job is not None and not lane.hidden:
@@ -215,6 +218,8 @@ class Intake(Notices):
         if outcome.get("state") not in RESULTS:
             raise Refused(f"{outcome.get('state')!r} is not how a command ends", "upgrade the node")
         row = self._command(about, frm)
+        if row is not None and row[0] in self._secrets():  # an older node tells too much
+            outcome = of_secret(outcome)
         encoded = msgspec.json.encode(outcome)
         if row is None:
             self.con.execute(

@@ -39,13 +39,14 @@ class Notices(Lanes):
         if not linked:
             self._end_rows(lane, rows, State.UNDELIVERED, "no link to the broker", now)
             return []
-        self._end_rows(lane, rows, State.PUBLISHED, "", now)
+        get = "SELECT body FROM body WHERE n = ?"
+        going = [Published(row.id, *self.con.execute(get, (row.n,)).fetchone()) for row in rows]
+        self._end_rows(lane, rows, State.PUBLISHED, "", now)  # which wipes what was secret
         self.con.executemany(
             "UPDATE message SET attempts = 1, sent_at = ? WHERE n = ?",
             [(now.wall, row.n) for row in rows],
         )
-        get = "SELECT body FROM body WHERE n = ?"
-        return [Published(row.id, *self.con.execute(get, (row.n,)).fetchone()) for row in rows]
+        return going
 
     def not_published(self, ids: Sequence[MessageId], reason: str, now: Now) -> None:
         """The link was lost between the commit and the publishing: ``undelivered`` after all. An

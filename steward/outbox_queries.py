@@ -13,7 +13,7 @@ from steward.errors import UnknownId
 from steward.handoff.look import attempts_at
 from steward.handoff.state import Now
 from steward.ledger import Shared
-from steward.message import FINAL, Body, MessageId
+from steward.message import FINAL, HIDDEN, Body, MessageId
 from steward.outbox_choice import Choice, position, wanted
 from steward.result import with_texts
 
@@ -115,8 +115,9 @@ class History:
             "toNode": node,
             "commandOrEvent": kind,
             "method": method,
-            "data": list(content.data),
+            "data": [HIDDEN] if content.secret else list(content.data),
             **_stdin(content),
+            "secret": content.secret,
             "timeout": timeout,
             "retries": retries,
             "ttl": ttl,
@@ -220,6 +221,8 @@ class History:
 
 def _stdin(content: Body) -> dict[str, str]:
     """As a field that the message would be submitted with; none without."""
+    if content.secret:
+        return {}
     if content.stdin_b64:
         return with_texts({"stdinB64": base64.b64encode(content.stdin_b64).decode()})
     return {"stdin": content.stdin} if content.stdin else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -11,7 +11,7 @@ import msgspec
 from steward import subjects
 from steward.handoff.state import Now, Outgoing, OutStream
 from steward.ledger import HIDDEN, Lane, Shared
-from steward.message import FINAL, NEVER_STARTED, OPEN, Kind, MessageId, State
+from steward.message import FINAL, NEVER_STARTED, OPEN, Body, Kind, MessageId, State
 from steward.subjects import NodeName, Subject
 
 ILL = FINAL - {State.SUCCEEDED, State.PUBLISHED}
@@ -22,7 +22,7 @@ _END = """
 _UNBIND = """
     UPDATE message SET stream = NULL, seq = NULL, state = 'queued', ill = 0, tombstone = '',
         maybe = 1, sent_at = NULL, due = expires WHERE n = ?"""
-
+_body = msgspec.json.Decoder(Body)
 
 _REMEMBERED = 16
 _REMEMBERED_BYTES = 256 * 1024
@@ -63,6 +63,7 @@ class OutboxRows:
         self._open = 0
         self._next_n = 0
         self._flying: OrderedDict[int, list[Bound]] = OrderedDict()
+        self._secret: set[int] | None = None
 
     def forget_caches(self) -> None:
         """What is in memory may be of a transaction that was rolled back."""
@@ -73,6 +74,7 @@ class OutboxRows:
         self._moves.clear()
         self._next_n = 0
         self._flying.clear()
+        self._secret = None
 
     def flush(self) -> None:
         """Write the tallies that this unit of work has moved."""
@@ -216,11 +218,37 @@ class OutboxRows:
         self.shared.touched.messages.update(ids)
         self.shared.touched.ends.update(ids)
         self.shared.touched.ended += len(numbers)
+        if secret := self._secrets().intersection(numbers):
+            self._wipe(secret)
         if not lane.hidden and numbers:
             self.con.execute(
                 "INSERT INTO final (messages) VALUES (?)",
                 (msgspec.json.encode(numbers).decode(),),
             )
+
+    def _secrets(self) -> set[int]:
+        """The secret messages that have not ended."""
+        if self._secret is None:
+            self._secret = {n for (n,) in self.con.execute("SELECT n FROM secret")}
+            if self._secret:
+                self.shared.overwrite()
+        return self._secret
+
+    def _keep_secret(self, numbers: Sequence[int]) -> None:
+        """These messages' bodies are wiped once they have ended."""
+        self.shared.overwrite()
+        self.con.executemany("INSERT INTO secret VALUES (?)", [(n,) for n in numbers])
+        self._secrets().update(numbers)
+
+    def _wipe(self, numbers: Collection[int]) -> None:
+        """They have ended: nothing sends them again."""
+        for n in numbers:
+            (body,) = self.con.execute("SELECT body FROM body WHERE n = ?", (n,)).fetchone()
+            rest = msgspec.json.encode(_body.decode(body).without_secrets)
+            self.con.execute("UPDATE body SET body = ? WHERE n = ?", (rest, n))
+            self.con.execute("DELETE FROM secret WHERE n = ?", (n,))
+        self._secrets().difference_update(numbers)
+        self.shared.touched.wiped = True
 
     def _requeue(self, lane: Lane, rows: Sequence[Row]) -> None:
         """Unbind events or results: they go again, and may have been handled before."""

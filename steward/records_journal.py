@@ -7,18 +7,20 @@ from typing import NamedTuple
 import msgspec
 
 from steward.ledger import Shared
-from steward.message import MessageId, State
+from steward.message import HIDDEN, MessageId, State
 from steward.subjects import NodeName
 
 _BYTES = 1 << 20
 """Of bodies, about, whose lines are made at once."""
 
 _TIME = "strftime('%Y-%m-%dT%H:%M:%fZ', CAST({} * 1000 AS INTEGER) / 1000.0, 'unixepoch')"
-_RARE = """json_object(
-        'stdin', json(body -> '$.stdin'), 'stdinB64', json(body -> '$.stdinB64'))"""
+_RARE = f"""iif(body ->> '$.secret',
+        json_object('data', json_array('{HIDDEN}'), 'secret', json('true')),
+        json_object('stdin', json(body -> '$.stdin'), 'stdinB64', json(body -> '$.stdinB64')))"""
 _ACCEPTED = f"""
     SELECT count(*), group_concat(
-        iif(instr(body, '"stdin'), json_patch(line, {_RARE}), line), char(10)) FROM (
+        iif(instr(body, '"secret"') OR instr(body, '"stdin'), json_patch(line, {_RARE}), line),
+        char(10)) FROM (
     SELECT body, json_object(
         'event', 'accepted', 'time', {_TIME.format("accepted_at")}, 'id', id, 'fromNode', :node,
         'toNode', node, 'data', json(coalesce(json_extract(body, '$.data'), '[]')),

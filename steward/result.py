@@ -55,6 +55,20 @@ def without_output(body: bytes) -> bytes:
     return msgspec.json.encode(message)
 
 
+_FACTS = ("exitCode", "signal", "cpuSeconds", "maxRssBytes", "stdoutSize", "stderrSize")
+
+
+def of_secret(outcome: Mapping[str, Any]) -> dict[str, Any]:
+    """As much as may be told of how a secret command ended: its output, the sums of it and why its
+    program could not be started would tell of its data."""
+    told = dict(outcome)
+    if told.get("reason") and told.get("state") == "failed":
+        told["reason"] = "it could not be started: why is kept secret, like its data"
+    if result := told.get("result"):
+        told["result"] = {name: result[name] for name in _FACTS if name in result}
+    return told
+
+
 def _text(data: bytes) -> str | None:
     try:
         return data.decode()

@@ -95,6 +95,8 @@ CREATE INDEX message_job      ON message (job, n) WHERE job IS NOT NULL;
 
 -- Apart from its message: a state that changes must not rewrite half a megabyte.
 CREATE TABLE body (n INTEGER PRIMARY KEY, body BLOB NOT NULL);
+-- Whose body has to be wiped once they have ended.
+CREATE TABLE secret (n INTEGER PRIMARY KEY);
 CREATE TABLE outcome (n INTEGER PRIMARY KEY, outcome BLOB NOT NULL);
 
 -- Messages that were submitted together, in the order in which the first was accepted. Those of the

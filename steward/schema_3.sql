@@ -47,3 +47,5 @@ CREATE TABLE spoken (
     starts TEXT NOT NULL,
     PRIMARY KEY (frm, store, said)
 ) WITHOUT ROWID;
+
+CREATE TABLE secret (n INTEGER PRIMARY KEY);

@@ -86,9 +86,16 @@ class Method:
 
 def check_body(method: Method, body: Body) -> None:
     """Raises Refused for a body that the method cannot use."""
-    if method.program is None and (body.stdin or body.stdin_b64):
-        raise Refused(f"{method.name} takes no stdin", "only what starts a program does")
-    method.check(body)
+    if method.program is None and (body.secret or body.stdin or body.stdin_b64):
+        what = "secrets" if body.secret else "stdin"
+        raise Refused(f"{method.name} takes no {what}", "only what starts a program does")
+    try:
+        method.check(body)
+    except Refused:
+        if not body.secret:
+            raise
+        text = f"{method.name} cannot use this data: why is kept secret, like the data"
+        raise Refused(text, "try it with other data and without secret") from None
 
 
 def needs_data(body: Body, what: str) -> None:

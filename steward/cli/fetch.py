@@ -37,6 +37,11 @@ async def fetch(state_dir: Path, id: str, stream: str | None, to: Path | None, f
 def _available(message: Mapping[str, Any]) -> Mapping[str, Any]:
     """The result that a message has. Raises a StewardError whose exit status is the message's."""
     result = message.get("result")
+    if message.get("secret"):
+        raise NotPossible(
+            f"what the secret message {message['id']} wrote is not kept",
+            "send it without --secret to see its output",
+        )
     if result:
         return dict(result)
     error = NotPossible(

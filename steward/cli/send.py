@@ -43,6 +43,11 @@ from steward.message import MAX_MESSAGE_BYTES, Kind, State, new_id
     metavar="FILE|-",
     help="What the command reads on its standard input.",
 )
+@click.option(
+    "--secret",
+    is_flag=True,
+    help="Keep ARG…, stdin and output out of logs, history and console.",
+)
 @click.option("--parallel", is_flag=True, help="Don't wait for earlier commands to this node.")
 @click.option("--wait", type=Duration(), help="How long to wait for the outcome.")
 @click.option("--detach", is_flag=True, help="Don't wait: print the id.")
@@ -84,6 +89,8 @@ def _message(args: tuple[str, ...], fields: Mapping[str, Any]) -> dict[str, Any]
         message["methodTimeout"] = fields["method_timeout"]
     if fields["parallel"]:
         message["parallel"] = True
+    if fields["secret"]:
+        message["secret"] = True
     if fields["stdin"] is not None:
         message |= stdin(fields["stdin"])
     return message

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from steward.cli import exits
-from steward.message import State
+from steward.message import HIDDEN, State
 from steward.result import get_bytes
 
 STYLES: Final[Mapping[str, str]] = {
@@ -83,6 +83,8 @@ def what(message: Mapping[str, Any]) -> str:
     """What a message asks for, in one line: a shell command as it would be typed."""
     data = [str(item) for item in message.get("data") or ()]
     method = message.get("method")
+    if message.get("secret"):
+        return HIDDEN if method == "ShellCommand" else f"{method}: {HIDDEN}"
     if method == "ShellCommand":
         return shlex.join(data)
     return " ".join([f"{method}:", *data]) if data else str(method)

@@ -145,6 +145,7 @@ def test_a_message_as_json_has_all_its_fields(box: SqliteLedger) -> None:
         "nextAttempt": None,
         "expires": "1970-01-01T00:17:40.000Z",
         "behind": None,
+        "secret": False,
         "operator": "ann",
         "uid": 1000,
     }
