@@ -94,15 +94,19 @@ def _tls(files: Tls) -> Iterable[str]:
     yield "}"
 
 
-def listens_at(text: str, where: str) -> tuple[str, int]:
-    """Host and port in a configuration from ``configuration``; ``where``: its file. Raises
+def read_back(text: str, where: str) -> tuple[str, int, Tls]:
+    """Host, port and files in a configuration from ``configuration``; ``where``: its file. Raises
     ConfigError."""
-    host = re.search(r'^host: ("(?:[^"\\]|\\.)*")\s*$', text, re.MULTILINE)
-    port = re.search(r"^port: (\d{1,5})\s*$", text, re.MULTILINE)
-    if host is None or port is None:
-        hint = "keep these two lines as steward broker config wrote them"
-        raise ConfigError(f"{where}: no host: and port: in lines of their own", hint)
-    return json.loads(host[1]), int(port[1])
+    words = [
+        re.search(rf"^ *{name}: (.+?) *$", text, re.MULTILINE)
+        for name in ("host", "port", "cert_file", "key_file")
+    ]
+    try:
+        host, port, certificate, key = (json.loads(word[1]) for word in words if word)
+        return str(host), int(port), Tls(Path(certificate), Path(key))
+    except (ValueError, TypeError):
+        problem = f"{where}: host, port, cert_file and key_file don't stand there as written"
+        raise ConfigError(problem, "write it again: steward broker config") from None
 
 
 def nodes_file(

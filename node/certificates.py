@@ -1,4 +1,4 @@
-"""The broker's certificates: a local CA, what it signs, and the user's own ones, looked over.
+"""The broker's certificates: a local CA, and what it signs.
 
 ``cryptography`` comes with the extra ``broker``: import this module where it is used, for nodes
 have no use for it. Importing it raises ConfigError where it is not installed.
@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
+from node.broker_config import Tls
 from steward.errors import ConfigError
 
 try:
@@ -32,21 +33,12 @@ PrivateKey = ec.EllipticCurvePrivateKey
 
 CA: Final = "ca.pem"
 CA_KEY: Final = "ca.key"
-CERTIFICATE: Final = "server.pem"
-KEY: Final = "server.key"
 CA_DAYS: Final = 3650
 SERVER_DAYS: Final = 825
 SOON: Final = timedelta(days=60)
 """Before it ends, a certificate of the local CA is made anew."""
 _BEFORE: Final = timedelta(days=1)
 """A node's clock may be behind."""
-
-
-class Files(NamedTuple):
-    """What the broker shows, with its key."""
-
-    certificate: Path
-    key: Path
 
 
 def make_ca(folder: Path) -> str:
@@ -70,17 +62,16 @@ def make_ca(folder: Path) -> str:
     return (folder / CA).read_text(encoding="ascii")
 
 
-def server_certificate(folder: Path, hosts: Sequence[str], into: Path | None = None) -> Files:
-    """A certificate for the names and IP addresses ``hosts`` by the CA in ``folder``, and its key
-    (0600), in ``into``, else ``folder`` too. The one that is there stays if it is for the same
-    hosts, by this CA, and doesn't end soon. Raises ConfigError, OSError."""
+def server_certificate(folder: Path, hosts: Sequence[str], files: Tls) -> None:
+    """A certificate for the names and IP addresses ``hosts`` by the CA in ``folder``, with its key
+    (0600). The one that is there stays if it is for the same hosts, by this CA, and doesn't end
+    soon. Raises ConfigError, OSError."""
     if not hosts:
         raise ConfigError("a certificate needs a name", "--host NAME, as in the nodes' addresses")
     ca, ca_key = _ca(folder)
-    files = Files((into or folder) / CERTIFICATE, (into or folder) / KEY)
     names = [_name(host) for host in hosts]
     if _is_good(files, names, ca):
-        return files
+        return
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Steward broker")])
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
@@ -97,32 +88,14 @@ def server_certificate(folder: Path, hosts: Sequence[str], into: Path | None = N
     files.certificate.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _write(files.key, _pem(key), 0o600)
     _write(files.certificate, _pem(made), 0o644)
-    return files
 
 
-def checked(files: Files, hosts: Sequence[str] = ()) -> list[str]:
-    """Look the user's own certificate over: it holds now, the key is its, and it is for every one
-    of ``hosts``; the names and addresses that it is for. Raises ConfigError, which says what is
-    wrong."""
-    certificate, key = _read_certificate(files.certificate), _read_key(files.key)
-    if certificate.public_key() != key.public_key():
-        problem = f"{files.key} is not the key of {files.certificate}"
-        raise ConfigError(problem, "give the two that belong together")
-    _holds_now(certificate, files.certificate)
-    names = _names(certificate)
-    known = [str(name.value).lower() for name in names]
-    for host in hosts:
-        if host.lower() not in known and not any(_covers(name, host) for name in known):
-            problem = (
-                f"{files.certificate} is not for {host}, but for {', '.join(known) or 'nobody'}"
-            )
-            raise ConfigError(problem, "it needs a subject alternative name for each address")
-    return known
-
-
-def ends(certificate: Path) -> datetime:
-    """When it ceases to hold. Raises ConfigError."""
-    return _read_certificate(certificate).not_valid_after_utc
+def names_in(certificate: Path) -> list[str]:
+    """The names and addresses that it is for; none if it cannot be read."""
+    try:
+        return [str(name.value) for name in _names(_read_certificate(certificate))]
+    except ConfigError:
+        return []
 
 
 def _begun(
@@ -166,20 +139,15 @@ def _names(certificate: x509.Certificate) -> list[Name]:
     return [name for name in found.value if isinstance(name, x509.DNSName | x509.IPAddress)]
 
 
-def _covers(name: str, host: str) -> bool:
-    first, dot, rest = host.lower().partition(".")
-    return name == f"*.{rest}" and bool(dot and first)
-
-
-def _is_good(files: Files, names: list[Name], ca: x509.Certificate) -> bool:
+def _is_good(files: Tls, names: list[Name], ca: x509.Certificate) -> bool:
     try:
-        checked(files)
-        certificate = _read_certificate(files.certificate)
+        certificate, key = _read_certificate(files.certificate), _read_key(files.key)
         certificate.verify_directly_issued_by(ca)
-    except Exception:  # damaged, ended, of another CA, not there: it is made anew
+    except Exception:  # damaged, of another CA, not there: it is made anew
         return False
     lasts = certificate.not_valid_after_utc - datetime.now(UTC)
-    return lasts > SOON and set(_names(certificate)) == set(names)
+    is_whole = certificate.public_key() == key.public_key()
+    return is_whole and lasts > SOON and set(_names(certificate)) == set(names)
 
 
 def _ca(folder: Path) -> tuple[x509.Certificate, PrivateKey]:
@@ -222,7 +190,7 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}", "see --cert, --key and --ca") from None
+        raise ConfigError(f"{file}: {error.strerror}", "put it back from a backup") from None
 
 
 def _pem(what: x509.Certificate | PrivateKey) -> bytes:

@@ -49,7 +49,7 @@ class Sealed:
                 self._in.write(some)
         except (ssl.SSLError, ConnectionError) as error:
             writer.write(self._taken())  # It is told why.
-            raise _explained(error, self._host) from error
+            raise explained(error, self._host) from error
         writer.write(self._taken())
 
     def _shaken(self) -> bool:
@@ -102,7 +102,7 @@ class Sealed:
         return some
 
 
-def _explained(error: Exception, host: str) -> BusError:
+def explained(error: Exception, host: str) -> BusError:
     """In an operator's words."""
     if isinstance(error, ssl.SSLCertVerificationError):
         code, said = error.verify_code, error.verify_message.rstrip(".")

@@ -32,6 +32,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "messages": Verb("steward.cli.messages:messages", "List, show, cancel, retry messages."),
     "jobs": Verb("steward.cli.jobs:jobs", "Messages sent together, and how they ended."),
     "nodes": Verb("steward.cli.nodes:nodes", "List and show nodes; hold and clear queues."),
+    "keys": Verb("node.keys_init:keys", "Whose key holds: make, show, trust, revoke, rotate."),
     "errors": Verb("steward.cli.errors:errors", "What went wrong, on every node."),
     "processes": Verb("steward.cli.processes:processes", "A node's publishers and subscribers."),
     "status": Verb("steward.cli.status:status", "How this node's daemon is."),
@@ -39,7 +40,7 @@ VERBS: Final[Mapping[str, Verb]] = {
         "tui.cli:console", "Watch and steer, full screen.", "console", ("textual", "tui")
     ),
     "demo": Verb("node.demo:demo", "A broker, a central and three ships, here and now."),
-    "broker": Verb("node.cli:broker", "Run the bundled NATS server."),
+    "broker": Verb("node.cli_broker:broker", "Run the bundled NATS server, or configure one."),
     "doctor": Verb("node.doctor:doctor", "Look for what could be in the way, and say the remedy."),
     "version": Verb("steward.cli.status:version", "Print the version."),
     "completion": Verb("steward.cli.completion:completion", "Print a shell's completion script."),

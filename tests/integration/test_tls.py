@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from node.broker import Broker, free_port
-from node.certificates import Files, make_ca, server_certificate
+from node.broker_config import Tls
+from node.certificates import make_ca
 from steward.access import Access, access
 from steward.bus import Bus
 from steward.errors import ConfigError, TrustError
@@ -22,7 +23,7 @@ from steward.link import LAN, SLOW
 from steward.mailbox import Incoming
 from steward.subjects import NodeName
 from tests.conftest import WaitFor
-from tests.integration.trusted import nkey_seed, running
+from tests.integration.trusted import nkey_seed, running, signed
 from tests.links import NARROW, SATELLITE
 from tests.proxy import Proxy
 
@@ -38,11 +39,11 @@ def ca(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def files(tmp_path: Path, ca: str) -> Files:
-    return server_certificate(tmp_path / "ca", HOSTS)
+def files(tmp_path: Path, ca: str) -> Tls:
+    return signed(tmp_path / "ca", HOSTS)
 
 
-def settings(files: Files, *, first: bool = True) -> str:
+def settings(files: Tls, *, first: bool = True) -> str:
     return (
         f'tls {{ cert_file: "{files.certificate}", key_file: "{files.key}", timeout: 20,'
         f" handshake_first: {str(first).lower()} }}"
@@ -50,7 +51,7 @@ def settings(files: Files, *, first: bool = True) -> str:
 
 
 @pytest.fixture
-async def secure(tmp_path: Path, files: Files) -> AsyncIterator[Broker]:
+async def secure(tmp_path: Path, files: Tls) -> AsyncIterator[Broker]:
     async with Broker(tmp_path / "tls", port=0, extra=settings(files), tls=True) as broker:
         yield broker
 
@@ -181,7 +182,7 @@ async def test_a_man_in_the_middle_who_strips_tls_is_told_nothing(
     assert len([r for r in caplog.records if "no link" in r.message]) == 1, "said once"
 
 
-def _shown(files: Files) -> ssl.SSLContext:
+def _shown(files: Tls) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(files.certificate, files.key)
     return context
@@ -191,7 +192,7 @@ async def test_a_certificate_of_another_ca_is_told_nothing(
     tmp_path: Path, ca: str, wait_for: WaitFor
 ) -> None:
     make_ca(tmp_path / "other")
-    context = _shown(server_certificate(tmp_path / "other", HOSTS))
+    context = _shown(signed(tmp_path / "other", HOSTS))
     async with listening(greets, context) as (port, told):
         bus = Bus(SHIP, f"tls://127.0.0.1:{port}", access=access(nkey_seed(), ca), link=QUICK)
         async with running(bus):
@@ -204,7 +205,7 @@ async def test_a_certificate_of_another_ca_is_told_nothing(
 async def test_a_certificate_for_another_host_is_told_nothing(
     tmp_path: Path, ca: str, wait_for: WaitFor, host: str
 ) -> None:
-    context = _shown(server_certificate(tmp_path / "ca", ["broker.example", "127.0.0.2"]))
+    context = _shown(signed(tmp_path / "ca", ["broker.example", "127.0.0.2"]))
     async with listening(greets, context) as (port, told):
         bus = Bus(SHIP, f"tls://{host}:{port}", access=access(nkey_seed(), ca), link=QUICK)
         async with running(bus):
@@ -255,7 +256,7 @@ async def test_the_systems_cas_are_asked_if_none_is_given(
 
 
 async def test_a_broker_that_asks_for_tls_later_is_refused_either_way(
-    tmp_path: Path, files: Files, ca: str, wait_for: WaitFor
+    tmp_path: Path, files: Tls, ca: str, wait_for: WaitFor
 ) -> None:
     port = free_port()
     text = settings(files, first=False)
