@@ -56,7 +56,9 @@ def environment(account: Account) -> dict[str, str]:
 class Power:
     """What an ordinary runner may do: what its user may."""
 
-    privileged = False
+    def __init__(self) -> None:
+        self.keeper = os.geteuid()
+        """Whose files are believed."""
 
     @contextlib.contextmanager
     def root(self) -> Iterator[None]:
@@ -73,10 +75,9 @@ class RootPower(Power):
     rest as root for a moment. Real and saved ids stay root's, so that the owner can neither signal
     nor trace it."""
 
-    privileged = True
-
     def __init__(self, uid: int, gid: int) -> None:
         """From now on files are opened as this user."""
+        super().__init__()
         self.uid = uid
         self.gid = gid
         os.setgroups([gid])

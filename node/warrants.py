@@ -85,7 +85,7 @@ class _File(Generic[T]):
             seen = (facts.st_mtime_ns, facts.st_ino, facts.st_size, facts.st_uid, facts.st_mode)
             if seen == self._seen and not self._problem:
                 return
-            if facts.st_uid != 0 or stat.S_IMODE(facts.st_mode) & 0o022:
+            if facts.st_uid != self._power.keeper or stat.S_IMODE(facts.st_mode) & 0o022:
                 raise StewardError("somebody but root can write it: chown root, chmod go-w")
             self._said = self._read(tomllib.load(file))
         self._seen, self._problem = seen, ""
