@@ -17,6 +17,8 @@ _CODE: Final = (
       for name, flag in (("python3", "-c"), ("python", "-c"), ("perl", "-e"), ("ruby", "-e"))),
 )  # fmt: skip
 """How programs are told to run what the next argument says."""
+_ALONE: Final = tuple((words[0],) for words in _CODE)
+"""What runs what it reads: a message brings its standard input, too."""
 _ANYTHING: Final = "\x01anything\x01"
 """No pattern names it, so that what takes it takes anything."""
 
@@ -56,4 +58,5 @@ def _any_program(entry: Permit) -> bool:
 
 
 def _any_code(entry: Permit) -> bool:
-    return any(fits(pattern, (*words, _ANYTHING)) for pattern in entry.arguments for words in _CODE)
+    probes = (*((*words, _ANYTHING) for words in _CODE), *_ALONE)
+    return any(fits(pattern, probe) for pattern in entry.arguments for probe in probes)

@@ -12,6 +12,7 @@ import pytest
 
 from node.api import DaemonApi, JobApi, MessageApi, NodeApi
 from node.methods import registry
+from steward import permit_table
 from steward.cli import INTERRUPTED
 from steward.cli.exits import FAILED, INCOMPLETE, NOTHING, OK, REFUSED
 from steward.cli.verbs import VERBS, _load
@@ -92,7 +93,7 @@ def test_every_flag_of_a_node_has_its_default_beside_it() -> None:
 def test_every_key_of_the_settings_file_is_told_of() -> None:
     flags = [key.name for key in FLAGS if key.name not in ("label", "config")]
     tables = [key for keys in TABLES.values() for key in keys]
-    more = ["labels", "groups", "permit", "from", "methods"]
+    more = ["labels", "groups", "permit", *permit_table.KEYS, *permit_table.LIMITS]
     told_of([*flags, *TABLES, *tables, *more])
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from node.checks import Finding, Level, daemon, environment, folder, machine, network
+from node.checks import Finding, Level, daemon, environment, folder, machine, network, permits
 from node.checks.network import Greeting
-from steward.config import HostAndPort
+from steward.config import HostAndPort, Permit
 from steward.errors import NoDaemon
 
 MOUNTS = """\
@@ -231,6 +231,48 @@ def test_that_there_are_no_keys_is_said_loudly(permits: bool) -> None:
     found = machine.trust(permits)
     assert found.level is Level.WARNING
     assert found.what.startswith("NO KEYS")
+
+
+def judged(*patterns: tuple[str, ...], frm: str = "central", known: tuple[str, ...] = ()) -> str:
+    """What is said of one permit for commands."""
+    entry = Permit(frm=(frm,), methods=("Shell*",), arguments=patterns)
+    found = list(permits.permits([entry], True, "", known))
+    assert {finding.level for finding in found} <= {Level.WARNING}
+    return " | ".join(finding.what for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "said"),
+    [
+        ((), "run ANY PROGRAM"),
+        ((("uptime",), ("*", "**")), "run ANY PROGRAM"),
+        ((("**",),), "run ANY PROGRAM"),
+        ((("sh", "-c", "*"),), "a shell or an interpreter"),
+        ((("/bin/bash", "**"),), "a shell or an interpreter"),
+        ((("python3", "-c", "*", "**"),), "a shell or an interpreter"),
+        ((("sh",),), "a shell or an interpreter"),
+        ((("sh", "-c", "uptime"), ("uptime",), ("ls", "**")), ""),
+    ],
+)
+def test_a_permit_that_lets_anything_run_is_a_warning(
+    patterns: tuple[tuple[str, ...], ...], said: str
+) -> None:
+    found = judged(*patterns)
+    assert said in found if said else not found
+
+
+def test_a_permit_for_a_name_that_nobody_has_is_a_warning() -> None:
+    assert "ship9, which is not" in judged(("uptime",), frm="ship9", known=("ship1", "central"))
+    assert judged(("uptime",), frm="ship9") == "", "nobody could be asked"
+    assert judged(("uptime",), frm="ship[9]", known=("ship1",)) == ""
+
+
+def test_keys_without_permits_and_a_file_that_is_wrong_are_said() -> None:
+    (found,) = permits.permits([], True, "", ())
+    assert "does nothing for anybody" in found.what
+    assert list(permits.permits([], False, "", ())) == []
+    (found,) = permits.permits([], False, "node.toml: not TOML", ())
+    assert (found.level, "not TOML" in found.what) == (Level.WRONG, True)
 
 
 def test_a_daemon_that_is_not_there_is_no_fault_but_one_that_hangs_is() -> None:

@@ -27,6 +27,11 @@ from steward.errors import ConfigError, UsageError
 NODE = {"node": "ship1"}
 
 
+def entry(line: str) -> str:
+    """A permit with one key more."""
+    return f'[[permit]]\nfrom = "a"\nmethods = "*"\n{line}\n'
+
+
 def of_file(tmp_path: Path, text: str, **flags: object) -> Settings:
     file = tmp_path / "steward.toml"
     file.write_text(text)
@@ -152,6 +157,22 @@ def test_a_slow_link_has_longer_times_unless_they_are_given() -> None:
     assert settings.hello_interval == 5
 
 
+def test_a_permit_may_say_as_whom_how_often_and_how_long(tmp_path: Path) -> None:
+    text = entry(
+        'arguments = [["systemctl", "status", "*"], [], ["ls", "**"]]\nuser = "watch"\n'
+        'operators = ["ann", "1000"]\nrate = "10/m"\nlongest = "10m"\n'
+        'limits = { memory = "512MiB", processes = 64, files = 256, '
+        'cpu = "90s", file-size = "1GB" }'
+    )
+    (found,) = of_file(tmp_path, text).permits
+    assert found.arguments == (("systemctl", "status", "*"), (), ("ls", "**"))
+    assert (found.user, found.operators, found.longest) == ("watch", ("ann", "1000"), 600.0)
+    assert found.rate is not None
+    assert (found.rate.most, found.rate.seconds, str(found.rate)) == (10, 60.0, "10/m")
+    bounds = {"memory": 2**29, "processes": 64, "files": 256, "cpu": 90, "file-size": 10**9}
+    assert found.limits == bounds
+
+
 def test_its_own_central_logs_errors_unless_told_otherwise() -> None:
     assert load({"node": "central"}, {}).central_error_logger
     assert not load({"node": "central", "central-error-logger": False}, {}).central_error_logger
@@ -180,6 +201,19 @@ def test_its_own_central_logs_errors_unless_told_otherwise() -> None:
         ('[[permit]]\nfrom = "a"', r"permit\[1\]: methods is missing"),
         ('[[permit]]\nform = "a"', r"permit\[1\]: unknown key 'form' \(did you mean 'from'"),
         ('[[permit]]\nfrom = []\nmethods = "*"', r"permit\[1\].from: .* not a list of texts"),
+        (entry("arguments = []"), r"permit\[1\].arguments: \[\] is not a list of patterns"),
+        (entry('arguments = ["ls"]'), r"permit\[1\].arguments\[1\]: 'ls' is not a list of globs"),
+        (entry('arguments = [["**", "a"]]'), r'permit\[1\].arguments\[1\]: "\*\*" can only be the'),
+        (entry('user = "a b"'), r"permit\[1\].user: 'a b' is not a user's name"),
+        (entry("operators = [1000]"), r"permit\[1\].operators: \[1000\] is not a list of texts"),
+        (entry('rate = "0/m"'), r"permit\[1\].rate: '0/m' is not a rate"),
+        (entry('rate = "10/w"'), r"permit\[1\].rate: '10/w' is not a rate"),
+        (entry('rate = "10001/d"'), r"permit\[1\].rate: '10001/d' is not a rate"),
+        (entry("longest = 0"), r"permit\[1\].longest: 0 is not a duration above 0"),
+        (entry("limits = 1"), r"permit\[1\].limits: 1 is not a table"),
+        (entry("limits = { memori = 1 }"), r"permit\[1\].limits: .*did you mean 'memory'"),
+        (entry('limits = { memory = "x" }'), r"permit\[1\].limits.memory: 'x' is no bound"),
+        (entry("limits = { files = true }"), r"permit\[1\].limits.files: True is no bound"),
         ('[groups]\n"a b" = "x"', r"groups: 'a b' is not a group's name"),
         ('config = "x"', r"unknown key 'config'"),
         ("a = = 1", r"not TOML: .*line 1"),
