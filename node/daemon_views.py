@@ -26,6 +26,9 @@ class DaemonFacts(Facts, Protocol):
     started: float
     """Steady time."""
 
+    @property
+    def standing(self) -> str: ...
+
     def processes(self) -> list[dict[str, Any]]: ...
 
     def intake(self) -> tuple[bool, str]: ...
@@ -86,6 +89,7 @@ class DaemonViews:
             "alarms": totals.alarms,
             "permits": self._facts.permits(),
             "trusted": self._bus.wire.trust is not None,
+            "standing": self._facts.standing,
             "processes": len(self._facts.processes()),
             "daemon": vitals(),
         }

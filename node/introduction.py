@@ -24,16 +24,21 @@ from steward.subjects import NodeName
 
 JOIN: Final = "join"
 REKEY: Final = "rekey"
+MOST_OVERLAP: Final = 90 * 86400.0
+"""Seconds."""
 _NKEY_BYTES: Final = 35
 """One for what it is, 32 of key, two to check."""
 
 
 class NewKeys(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """``key``: the public signing key; ``broker``: the public nkey. The rest tells a person which
-    machine it is."""
+    """``key``: the public signing key; ``broker``: the public nkey; ``serial``: the highest that
+    the node knows of its own keys. ``overlap``: seconds for which the key before it is to hold. The
+    rest tells a person which machine it is."""
 
     key: Annotated[bytes, Meta(min_length=32, max_length=32)]
     broker: Annotated[str, Meta(pattern=r"^U[A-Z2-7]{55}\Z")]
+    serial: Annotated[int, Meta(ge=0, lt=2**30)] = 0
+    overlap: Annotated[float, Meta(ge=0, le=MOST_OVERLAP)] = 0.0
     version: Label = ""
     machine: Label = ""
     labels: Annotated[dict[Label, Label], Meta(max_length=64)] = {}
@@ -45,6 +50,8 @@ def tell(
     to: NodeName,
     keys: Keys,
     *,
+    serial: int = 0,
+    overlap: float = 0.0,
     version: str = "",
     machine: str = "",
     labels: Mapping[str, str] | None = None,
@@ -53,8 +60,8 @@ def tell(
     which of the two it is."""
     facts = msgspec.json.encode(
         NewKeys(
-            key=keys.signing.public, broker=keys.broker, version=version, machine=machine,
-            labels=dict(labels or {}),
+            key=keys.signing.public, broker=keys.broker, serial=serial, overlap=overlap,
+            version=version, machine=machine, labels=dict(labels or {}),
         )
     )  # fmt: skip
     said = _said(what, frm, to, facts)

@@ -83,6 +83,8 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, renam
     alarms: Annotated[tuple[Why, ...], Meta(max_length=MOST_ALARMS)] = ()
     """Whom it exchanges nothing with until somebody decides; it could not tell them otherwise."""
     goodbye: bool = False
+    revocations: Count = 0
+    """A number that grows with each revoked key that it knows of."""
 
 
 class ErrorFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):

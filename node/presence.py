@@ -108,6 +108,7 @@ def facts(
         queue=counts,
         running_now=tables.inbox.running_now(),
         oldest_waiting=tables.inbox.oldest_waiting(now),
+        revocations=tables.trust.known_revocations(),
         alarms=tuple(alarm[:1000] for alarm in tables.outbox.alarms()[:MOST_ALARMS]),
         goodbye=goodbye,
     )
@@ -123,6 +124,8 @@ class Roster:
         self._handoff = handoff
         self._wake = wake
         self._is_central = is_central
+        self.knows: Callable[[Tables, NodeName, int], None] = lambda tables, name, count: None
+        """Told what a node says that it knows of revoked keys."""
         self._told: OrderedDict[tuple[NodeName, str], tuple[str, ...]] = OrderedDict()
         """By name and start, as two machines with one name say different things."""
 
@@ -139,6 +142,7 @@ class Roster:
                 tables.outbox.save_peer(peer)
         if self._is_central and name != event.arrival.subject.partition(".")[0]:
             self._tell_alarms(tables, name, hello)
+        self.knows(tables, name, hello.revocations)
         tables.records.hello(name, store, hello.start, hello, now)
         self._wake(self._handoff.sender.on_hello(tables.outbox, name, hello.start, store, now))
 

@@ -11,12 +11,14 @@ from typing import Any
 import msgspec
 
 from node import presence
+from node.enrolment import Enrolment
 from node.error_reports import ErrorReports
 from node.execution import key_of
 from node.methods import Event
 from node.outcomes import Started, tell
 from node.output import IN_CHUNK, IN_RESULT
 from node.presence import Roster
+from node.registrar import Registrar
 from node.runs import RunKey, Runs
 from node.tails import Tail, Tails
 from steward import frames
@@ -63,6 +65,8 @@ class NodeSite:
         self.wake_soon: Callable[[Iterable[Subject]], None] = lambda lanes: None
         self.roster: Roster
         self.tails: Tails
+        self.enrolment: Enrolment | None = None
+        self.registrar: Registrar | None = None
         self.intake: Callable[[], tuple[bool, str]]
         self.dropped: Callable[[], int] = lambda: 0
         self.permits: Callable[[], dict[str, Any]]
@@ -125,6 +129,11 @@ class NodeSite:
     def take_groups(self, groups: Mapping[str, tuple[str, ...]]) -> None:
         """The settings were read again: of them, groups are looked at here."""
         self.settings = msgspec.structs.replace(self.settings, groups=groups)
+
+    @property
+    def standing(self) -> str:
+        """Why this node does not belong yet, or no longer; empty: it does, or there are no keys."""
+        return self.enrolment.standing if self.enrolment is not None else ""
 
     # ---------------------------------------------------------------- telling others
 

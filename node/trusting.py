@@ -21,9 +21,9 @@ LOUD = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Trusting:
-    """What a node has that trusts somebody."""
+    """What a node has that trusts somebody. Its keys change while it runs."""
 
     keys: Keys
     file: TrustFile

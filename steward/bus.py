@@ -122,12 +122,12 @@ class Bus:
         tries = 0
         while True:
             broker = self._addresses[tries % len(self._addresses)]
-            self.address, before, entered = broker.shown, self._connection, self._role
-            await self._once(broker)
+            self.address, before = broker.shown, self._connection
+            over = self._over = asyncio.get_running_loop().create_future()
+            await self._once(broker, over)
             tries = tries + 1 if before == self._connection else 1
             most = min(self.settings.retry_most, self.settings.retry_first * 2.0 ** min(tries, 16))
-            if entered is self._role:
-                await asyncio.sleep(random.uniform(self.settings.retry_first, most))
+            await asyncio.wait({over}, timeout=random.uniform(self.settings.retry_first, most))
 
     async def publish(self, to: str, payload: bytes, reply: str = "") -> bool:
         """Hand one message to the link; ``reply``: one of this node's inboxes to answer to.
@@ -170,13 +170,12 @@ class Bus:
             return True
         return has_left(client, link, mark.position)
 
-    async def _once(self, broker: Endpoint) -> None:
+    async def _once(self, broker: Endpoint, over: asyncio.Future[None]) -> None:
         """One connection, from the first packet to the last."""
         client, link, role = _Client(), None, self._role
-        self._over = asyncio.get_running_loop().create_future()
         try:
             link = await Link.open(broker, self.settings, role.context if broker.tls else None)
-            await self._session(client, link, broker, role, self._over)
+            await self._session(client, link, broker, role, over)
         except Exception as error:  # whatever answers at that address: the node lives on
             self._outage.failed(error, broker, link)
             if link:

@@ -79,6 +79,15 @@ class Keyring:
             self._take(statement, signed, by)
         return statement
 
+    def copy(self) -> Keyring:
+        """One that learns for itself; it may be made while another thread uses this one."""
+        other = Keyring(self.central, b"")
+        other._holders = self._holders.copy()
+        other._by_name = self._by_name.copy()
+        other._revoked = self._revoked.copy()
+        other._chain = self._chain.copy()
+        return other
+
     def holder(self, id: str) -> Holder | None:
         """Who has the key of this id, if it holds."""
         return self._holders.get(id)
@@ -91,6 +100,10 @@ class Keyring:
         """The first of these."""
         keys = self.keys_of(name)
         return keys[0] if keys else None
+
+    def names(self) -> list[NodeName]:
+        """Who has a key that holds."""
+        return sorted(name for name, keys in self._by_name.copy().items() if keys)
 
     def chain(self) -> list[bytes]:
         """How central's keys came from the anchor, the oldest first: what somebody needs who knows

@@ -10,7 +10,10 @@ from collections.abc import Callable, Mapping
 from steward.message import Kind, State
 from steward.subjects import NodeName, Subject
 
-HIDDEN = frozenset({"Result", "Cancel", "ErrorLog", "Running", "SayHello", "WatchOutput", "Ping"})
+HIDDEN = frozenset(
+    {"Result", "Cancel", "ErrorLog", "Running", "SayHello", "WatchOutput", "Ping"}
+    | {"Trust", "Rekey", "Join", "Joined"}
+)
 """The machinery's own methods: not listed and not journaled unless somebody asks for them."""
 
 ASKING = frozenset({"Ping"})

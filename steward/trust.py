@@ -53,6 +53,10 @@ class Trust:
         """Where letters of nodes that are not known yet come."""
         self._peers: OrderedDict[NodeName, _Peer] = OrderedDict()
 
+    def introduce_again(self) -> None:
+        """This node's key, or central's word on it, is another: everybody gets it again."""
+        self._peers.clear()
+
     def obeys(self, frm: NodeName) -> bool:
         """Whether ``frm`` may tell this node that its store is an older copy: central, which can
         end everything anyhow. Any other node would be a single one that ends it for all."""

@@ -30,6 +30,22 @@ class Event(NamedTuple):
     body: Body
 
 
+class Enrolled(Protocol):
+    """How a node hears whose key holds; in the store's thread. Each raises Refused."""
+
+    def answered(self, tables: Tables, event: Event) -> None: ...
+
+    def told(self, tables: Tables, event: Event) -> None: ...
+
+
+class Office(Protocol):
+    """What central does about keys; in the store's thread. Each raises Refused."""
+
+    def introduced(self, tables: Tables, event: Event) -> None: ...
+
+    def changed(self, tables: Tables, event: Event) -> None: ...
+
+
 class Site(Protocol):
     """What a method may know and use of the node that it runs on."""
 
@@ -49,6 +65,14 @@ class Site(Protocol):
 
     def has_queued(self, lane: Subject) -> object:
         """In the store's thread: the unit of work that is under way has put something there."""
+
+    @property
+    def enrolment(self) -> Enrolled | None:
+        """None: there are no keys here."""
+
+    @property
+    def registrar(self) -> Office | None:
+        """None: this is not central, or there are no keys."""
 
     def watch_output(self, tables: Tables, id: MessageId, frm: NodeName, token: str) -> None: ...
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from steward.cli import exits, output, views, views_fleet
+from steward.cli.nodes_pending import accept, pending, refuse
 from steward.cli.options import ask, complete_node, prints, talks
 from steward.cli.ping import ping
 from steward.cli.targets import resolved
@@ -30,7 +31,8 @@ def nodes() -> None:
     """List and show nodes; hold, release and clear their queues."""
 
 
-nodes.add_command(ping)
+for verb in (ping, pending, accept, refuse):
+    nodes.add_command(verb)
 
 
 @nodes.command()

@@ -139,7 +139,8 @@ def status_facts(told: Mapping[str, Any], at: datetime) -> Facts:
     )
     yield "processes", str(told.get("processes") or 0)
     yield "takes", _takes(told.get("daemon") or {})
-    yield "trust", "" if told.get("trusted") else "none yet: a sender's name is believed"
+    believed = "none yet: a sender's name is believed"
+    yield "trust", told.get("standing") or ("" if told.get("trusted") else believed)
     permits = told.get("permits") or {}
     yield "permits", _permits(permits.get("entries") or 0, bool(told.get("trusted")))
     if permits.get("problem"):
