@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,19 +54,22 @@ class Privileged:
         self.process: subprocess.Popen[bytes] | None = None
         self.count = 0
 
-    def start(self) -> int:
-        """Its pid, once it listens."""
+    def launch(self) -> subprocess.Popen[bytes]:
         words = {
             "orders": self.folder / "etc", "book": self.folder / "book", "socket": self.socket,
             "packages": PACKAGES, "foreground": 1, "grace": 0.3,
         }  # fmt: skip
         log = (self.folder / "log").open("ab")
         command = [sys.executable, "-I", "-S", runner.__file__, str(self.state)]
-        self.process = subprocess.Popen(
-            [*command, *(f"{name}={value}" for name, value in words.items())],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-        log.close()
+        with log:
+            return subprocess.Popen(
+                [*command, *(f"{name}={value}" for name, value in words.items())],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+
+    def start(self) -> int:
+        """Its pid, once it listens."""
+        self.process = self.launch()
         until = time.monotonic() + 10
         while time.monotonic() < until and self.process.poll() is None:
             with contextlib.suppress(OSError):
@@ -74,6 +77,11 @@ class Privileged:
                 return self.process.pid
             time.sleep(0.02)
         raise AssertionError((self.folder / "log").read_text())
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
 
     def kill(self) -> None:
         assert self.process is not None
@@ -130,3 +138,41 @@ def privileged_runner() -> Iterator[Privileged]:
         if unit.process is not None and unit.process.poll() is None:
             unit.kill()
         shutil.rmtree(folder)
+
+
+def as_user(name: str, work: Callable[[], Any]) -> Any:
+    """What it returns, done in a process of that user's."""
+    words, told = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            user = pwd.getpwnam(name)
+            os.setgroups([user.pw_gid])
+            os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
+            os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
+            os.write(told, json.dumps(work()).encode())
+        except BaseException as error:
+            os.write(told, json.dumps(repr(error)).encode())
+        os._exit(0)
+    os.close(told)
+    with open(words, "rb") as file:
+        content = file.read()
+    os.waitpid(pid, 0)
+    return json.loads(content)
+
+
+def status_of(text: str) -> dict[str, str]:
+    return dict(line.split(":\t") for line in text.splitlines() if ":\t" in line)
+
+
+def alive(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def eventually(what: Callable[[], bool], seconds: float = 10) -> None:
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until
+        time.sleep(0.02)
