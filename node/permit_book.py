@@ -45,8 +45,11 @@ class PermitBook:
         trust: Callable[[], Trust | None],
         now: Callable[[], Now],
         report: Report,
+        reload: asyncio.Event,
     ) -> None:
-        """``trust``: whose keys are known; None: names are believed. Raises ConfigError."""
+        """``trust``: whose keys are known; None: names are believed. ``reload`` is set to have
+        permits and groups read again; an error in the file keeps the old ones. Raises
+        ConfigError."""
         self._file = settings.config
         self._node = settings.node
         self._trust = trust
@@ -54,7 +57,7 @@ class PermitBook:
         self._report = report
         self._rates = Rates()
         self._permits = self._made(settings.permits)
-        self._asked = asyncio.Event()
+        self._reload = reload
         self.problem = ""
         """Why the file is not in force as it lies there now; empty: it was not found wrong."""
         self.on_groups: Callable[[Mapping[str, tuple[str, ...]]], None] = lambda _groups: None
@@ -110,15 +113,11 @@ class PermitBook:
 
     # ---------------------------------------------------------------- reading again
 
-    def reload(self) -> None:
-        """Read permits and groups again, soon. An error in the file keeps the old ones."""
-        self._asked.set()
-
     async def run(self, process: Process) -> None:
         while True:
             process.enter(ProcessState.WAITING)
-            await self._asked.wait()
-            self._asked.clear()
+            await self._reload.wait()
+            self._reload.clear()
             process.enter(ProcessState.RUNNING)
             if self._file is None:
                 log.info("SIGHUP: there is no --config whose permits could be read again")

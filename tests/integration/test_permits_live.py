@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import signal
@@ -10,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from node.daemon import Daemon
 from node.world import NodeProcess
+from steward.config import load
 from steward.control.client import ControlClient
 from tests.conftest import WaitFor
 from tests.fault.fleet import Fleet
@@ -197,6 +200,27 @@ async def test_groups_are_read_again_too(world: Fleet, steward: Shell, wait_for:
         return (await steward("send", "@east", "--", "true")).status == 0
 
     await wait_for(known)
+
+
+async def test_a_sighup_that_comes_while_it_starts_is_not_lost(
+    tmp_path: Path, wait_for: WaitFor
+) -> None:
+    config = tmp_path / "ship1.toml"
+    config.write_text(f"[[permit]]\n{ANY}")
+    flags = {"node": "ship1", "state-dir": tmp_path / "state", "prom-host-and-port": "off"}
+    daemon = Daemon(load({**flags, "config": config, "broker-address": "127.0.0.1:1"}, {}))
+    config.write_text(f"[[permit]]\n{ANY}" * 3)
+    daemon.reload()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(daemon.run())
+        await daemon.ready.wait()
+
+        async def read() -> bool:
+            async with ControlClient(tmp_path / "state") as client:
+                return bool((await client.call("status"))["permits"]["entries"] == 3)
+
+        await wait_for(read)
+        daemon.stop()
 
 
 def _me() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,8 @@ class Told:
         trust = None
         if said is not None:
             trust = Trust(ME, SHIP, Keyring(CENTRAL, ROOT.public, said))
-        self.book = PermitBook(settings, lambda: trust, lambda: Now(5.0, 5.0), self._report)
+        now = Now(5.0, 5.0)
+        self.book = PermitBook(settings, lambda: trust, lambda: now, self._report, asyncio.Event())
 
     def _report(self, code: str, text: str, hint: str = "", **_: Any) -> None:
         self.reports.append((code, text))
