@@ -18,6 +18,7 @@ from node.followers import Followers
 from node.housekeeping import Housekeeping, StoreJournal
 from node.intake import Intake
 from node.link_turns import Turns
+from node.membership import Membership, bus_of
 from node.methods import error_log, registry
 from node.outcomes import ErrorFacts, tell
 from node.permit_book import PermitBook
@@ -29,14 +30,12 @@ from node.site import NodeSite
 from node.tails import PACES, Tails
 from node.trusting import open_trust
 from node.views import NodeViews
-from steward.bus import Bus
 from steward.config import Settings
 from steward.control.server import ControlServer, Handler
 from steward.errors import ConfigError
 from steward.handoff import Handoff
 from steward.journal import Journal
 from steward.ledger import Touched
-from steward.link import LINKS
 from steward.message import Kind, Message, new_id
 from steward.metrics import Metrics, MetricsServer
 from steward.profiling import ProfileServer
@@ -89,14 +88,8 @@ class Daemon:
         window = OWN_WINDOW if settings.central == settings.node else WINDOW
         report = ErrorReports(self._deliver_error, window=window)
         supervisor = Supervisor(report)
-        bus = Bus(
-            settings.node,
-            settings.broker_address.split(","),
-            link=LINKS[settings.link],
-            start=store.start,
-        )
         trusting = await open_trust(settings, store)
-        bus.wire.trust = trusting.trust if trusting else None
+        bus = bus_of(settings, trusting, store.start)
         runs = Runs(
             settings.state_dir, limit=settings.limits.output_bytes, rests=self._runner_rests
         )
@@ -169,6 +162,10 @@ class Daemon:
             DaemonApi(site, store, permits, views),
         ):
             handlers |= api.handlers()
+        member = Membership(
+            site, store, bus, trusting, publishers.wake, server.status_changed, report
+        )
+        handlers |= member.handlers()
         views.on_turned = server.nodes_changed
         permits.on_read = server.status_changed
         link = Turns(store, handoff, publishers, greeter, nodes, server)
@@ -206,6 +203,7 @@ class Daemon:
             "journal": lambda _: journal.run(),
             "intake": lambda _: intake.run(),
             "permits": permits.run,
+            **member.processes(),
             "housekeeping": Housekeeping(store, runs, settings.retention, site.now).run,
         }.items():
             supervisor.add(Process(name, name, "", run))
