@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 FIRST: Final = 5.0
 MOST: Final = 60.0
 """Seconds between two introductions, growing."""
+SOON: Final = 0.5
+"""Seconds after which it looks again for a link to introduce itself on."""
 LATER: Final = 5.0
 """Seconds for the broker to hear of a new key beside the old."""
 GRACE: Final = 20.0
@@ -173,7 +175,7 @@ class Enrolment:
     def _choose(self) -> None:
         """Another way in, where this one does not lead anywhere."""
         keys, age = self._keys, time.monotonic() - self._since
-        if self._bus.connected:
+        if self._bus.may_ask:
             if not keys.is_best and keys.certified and age > BACK:
                 self._enter(0)
         elif age > max(GRACE, 3 * self._bus.settings.connect) and (
@@ -195,8 +197,8 @@ class Enrolment:
             self._pause = FIRST
             return MOST if self._bus.connected else FIRST
         left = self._asked + self._pause - time.monotonic()
-        if not self._bus.connected:
-            return FIRST
+        if not self._bus.may_ask:
+            return SOON
         if left > 0:
             return left
         self._asked = time.monotonic()

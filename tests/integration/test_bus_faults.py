@@ -45,9 +45,9 @@ async def test_starting_while_the_broker_is_down_works_and_is_said_once(
     tries: list[Endpoint] = []
     once = Bus._once
 
-    async def counted(bus: Bus, broker: Endpoint) -> None:
+    async def counted(bus: Bus, broker: Endpoint, over: asyncio.Future[None]) -> None:
         tries.append(broker)
-        await once(bus, broker)
+        await once(bus, broker, over)
 
     monkeypatch.setattr(Bus, "_once", counted)
     settings = replace(QUICK, retry_first=0.001, retry_most=0.002)
