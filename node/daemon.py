@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from random import Random
 from secrets import token_hex
 
@@ -26,6 +27,7 @@ from node.presence import Greeter, Roster
 from node.reception import Reception
 from node.runs import RUNNER_RESTS, Runs
 from node.schedule import Slots
+from node.service_notify import notified
 from node.site import NodeSite
 from node.tails import PACES, Tails
 from node.trusting import open_trust
@@ -75,7 +77,8 @@ class Daemon:
             await self._start(stack)
             log.info("node %s is up, state in %s", self.settings.node, self.settings.state_dir)
             self.ready.set()
-            await self._stop.wait()
+            async with self._notified():
+                await self._stop.wait()
             log.info("node %s stops", self.settings.node)
 
     async def _start(self, stack: AsyncExitStack) -> None:
@@ -96,6 +99,7 @@ class Daemon:
         runs.statements = lambda frm: store.read(
             lambda t: t.trust.statements_about(frm, settings.central)
         )
+        self._notified = partial(notified, settings.node, store, bus, supervisor)
         handoff = Handoff(settings.node, store.start, Random(), lambda: token_hex(8))
         handoff.sender.letters.least_wait = bus.settings.least_wait
         self._handoff = handoff
