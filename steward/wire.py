@@ -11,7 +11,7 @@ from typing import Final
 
 from steward import frames, packing
 from steward.errors import SignatureError
-from steward.frames import Letter, Output
+from steward.frames import Letter, Notice, Output
 from steward.subjects import NodeName
 from steward.trust import Trust
 
@@ -50,6 +50,8 @@ class Wire:
         if self.trust and not self.is_introduction(subject):
             signer = self.trust.signer(envelope, subject)
         letter = frames.letter_in(envelope)
+        if self.is_introduction(subject) and not isinstance(letter, Notice):
+            raise SignatureError("it is no introduction, and nobody has signed it")
         if signer is not None and letter.frm != signer:
             raise SignatureError(f"{signer} has signed it in the name of {letter.frm}")
         # Without keys it may be forged: that costs room on the link, or a wait until the true one
