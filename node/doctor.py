@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import click
 import msgspec
@@ -20,8 +20,11 @@ from node.checks import (
     machine,
     network,
     permits,
+    warning,
     wrong,
 )
+from node.privileged import MARKER
+from steward.access import access
 from steward.cli import output as out
 from steward.cli.exits import FAILED, OK
 from steward.cli.options import node_options
@@ -51,29 +54,52 @@ async def examine(settings: Settings, node: str) -> list[Finding]:
         found += folder.store(state, node, time.time())
     asked = "broker_address" in settings.given
     of_daemon = (told.status.get("broker") or {}).get("address")
-    found += await network.broker((not asked and of_daemon) or settings.broker_address)
+    found += await _broker(settings, "" if asked else of_daemon or "")
     found += _ports(settings, holder if told.status else 0)
     found.append(machine.clock(time.time(), machine.synchronised()))
     found += machine.skews(n for n in told.nodes if n["name"] != told.status["node"])
     found.append(machine.open_files())
-    trusted = bool(told.status.get("trusted"))
-    if not told.status:
+    found += _trust(settings, told)
+    return found
+
+
+def _trust(settings: Settings, told: daemon.Told) -> Iterator[Finding]:
+    """Keys and permits: the daemon's, else those of the settings."""
+    state, entries = settings.state_dir, settings.permits
+    trusted, problem = True, ""
+    known = {str(node["name"]) for node in told.nodes}
+    if told.status:
+        entries, trusted = tuple(told.permits), told.status["trusted"]
+        problem = told.status["permits"]["problem"]
+        known.add(told.status["central"])
+    else:
         try:
             trusted = read_trust(state) is not None
         except (StewardError, OSError) as error:
-            found.append(
-                wrong(f"whom this node trusts: {error}", "look at it as its owner or root")
-            )
-            trusted = True
-    entries = told.permits if told.status else settings.permits
+            yield wrong(f"whom this node trusts: {error}", "look at it as its owner or root")
     if not trusted:
-        found.append(machine.trust(bool(entries)))
-    known = {str(n["name"]) for n in told.nodes}
-    problem = ""
-    if told.status:
-        known.add(told.status["central"])
-        problem = told.status["permits"]["problem"]
-    found += permits.permits(entries, trusted, problem, known)
+        yield machine.trust(bool(entries))
+    yield from permits.permits(entries, trusted, problem, known)
+    yield from permits.users(entries, folder.owner(state), os.path.exists(state / MARKER))
+
+
+async def _broker(settings: Settings, of_daemon: str) -> list[Finding]:
+    """``of_daemon``: the address that the daemon uses, if that is the one to look at."""
+    try:
+        trust = read_trust(settings.state_dir)
+    except (StewardError, OSError):
+        trust = None  # It is told of elsewhere.
+    addresses = of_daemon or settings.broker_address
+    if trust and trust.brokers and not of_daemon and "broker_address" not in settings.given:
+        addresses = ",".join(trust.brokers)
+    try:
+        known = access(ca=trust.ca if trust else "", ca_file=settings.broker_ca)
+    except ConfigError as error:
+        return [wrong(error.text, error.hint)]
+    found = await network.broker(addresses, access=known)
+    if trust and "tls://" not in addresses:
+        what = "there is no TLS on the way to the broker: others can read what goes there"
+        found.append(warning(what, "give the broker TLS (steward broker config), use tls://"))
     return found
 
 

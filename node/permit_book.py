@@ -127,7 +127,8 @@ class PermitBook:
                 self._permits = self._made(permits)
             except ConfigError as error:
                 self.problem = str(error)
-                text = f"{error.text}; the {len(self._permits.entries)} permits of before hold"
+                count = len(self._permits.entries)
+                text = f"{error.text}; the permits of before hold ({count})"
                 self._report("config", text, error.hint)
             else:
                 self.problem = ""

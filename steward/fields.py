@@ -8,26 +8,22 @@ from typing import Any
 
 import msgspec
 
+from steward import units
 from steward.errors import InvalidMessage
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
-_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
-LONGEST = 100 * 365 * 86400.0
-"""Seconds of the longest duration."""
 
 
 def duration(value: object, what: str) -> float:
     """Seconds from a number or from ``90s``, ``10m``, ``2h``, ``7d``. Raises InvalidMessage."""
-    if type(value) is float and 0.0 <= value <= LONGEST:
+    if type(value) is float and 0.0 <= value <= units.LONGEST:
         return value  # almost always
-    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
-        value = float(match[1]) * _UNIT[match[2]]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST:
+    seconds = units.seconds(value)
+    if seconds is None:
         raise InvalidMessage(
             f"{what} is {shown(value)}, not a duration", "seconds, or 90s, 10m, 2h, 7d"
         )
-    return float(value)
+    return seconds
 
 
 def id(value: object) -> str:

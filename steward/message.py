@@ -11,7 +11,7 @@ from typing import Annotated, NamedTuple, NewType
 
 import msgspec
 
-from steward import fields, subjects
+from steward import fields, subjects, units
 from steward.errors import InvalidMessage, nearest
 from steward.subjects import NodeName, Subject
 
@@ -138,7 +138,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defau
     stdin_b64: bytes = b""
     secret: bool = False
     """Data, stdin and output are for the command alone: nobody logs, keeps or shows them."""
-    method_timeout: Annotated[float, msgspec.Meta(ge=0, le=fields.LONGEST)] = 0.0
+    method_timeout: Annotated[float, msgspec.Meta(ge=0, le=units.LONGEST)] = 0.0
     parallel: bool = False
     operator: Annotated[str, msgspec.Meta(max_length=256, pattern=NO_CONTROLS)] = ""
     """The user who handed it in at the node that sent it, as that node's daemon says."""

@@ -186,6 +186,14 @@ def _mount(path: Path, mounts: str) -> tuple[str, str, list[str]]:
     return best
 
 
+def owner(folder: Path) -> str:
+    """As whom a daemon here runs, or would: as whoever has the folder."""
+    try:
+        return _user(folder.stat().st_uid)
+    except OSError:
+        return _user(os.geteuid())
+
+
 def _user(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
@@ -49,6 +50,22 @@ def permits(
     if shells:
         what = f"{', '.join(shells)} let a shell or an interpreter run what the sender writes"
         yield warning(what, "if that is not meant, name the script in arguments, not its text")
+
+
+def users(entries: Sequence[Permit], own: str, unit: bool) -> Iterator[Finding]:
+    """As whom they let commands run. ``own``: as whom they run anyhow; ``unit``: there is a runner
+    that root has started."""
+    named = {entry.user: f"permit[{n}]" for n, entry in enumerate(entries, 1) if entry.user}
+    for user, name in named.items():
+        try:
+            pwd.getpwnam(user)
+        except KeyError:
+            what = f"{name} names the user {user}, which this machine does not have"
+            yield wrong(what, "make it, or name another one: its commands are refused")
+            continue
+        if user != own and not unit:
+            what = f"{name} names the user {user}, but the runner here cannot be another than {own}"
+            yield wrong(what, "steward service install makes one that can; till then it is refused")
 
 
 def _any_program(entry: Permit) -> bool:

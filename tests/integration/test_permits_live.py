@@ -84,7 +84,7 @@ async def test_an_error_in_the_file_keeps_the_permits_of_before_and_is_told_unti
     assert (await steward("send", "ship1", "--", "true")).status == 0
     error = await ship.world.error_about("permit[1].longest")
     assert (error["node"], error["code"]) == ("ship1", "config")
-    assert "the 1 permits of before hold" in error["text"]
+    assert "the permits of before hold (1)" in error["text"]
     assert "'soon' is not a duration" in (await here("status")).out.decode()
     doctor = await here("doctor")
     assert doctor.status == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import socket
 import sqlite3
 from collections.abc import Iterator
@@ -273,6 +274,18 @@ def test_keys_without_permits_and_a_file_that_is_wrong_are_said() -> None:
     assert list(permits.permits([], False, "", ())) == []
     (found,) = permits.permits([], False, "node.toml: not TOML", ())
     assert (found.level, "not TOML" in found.what) == (Level.WRONG, True)
+
+
+def test_a_user_that_commands_cannot_run_as_is_wrong() -> None:
+    own = pwd.getpwuid(os.geteuid()).pw_name
+
+    def said(user: str, unit: bool) -> str:
+        entry = Permit(frm=("a",), methods=("ShellCommand",), user=user)
+        return " ".join(finding.what for finding in permits.users([entry], own, unit))
+
+    assert "cannot be another than" in said("nobody", False)
+    assert said("nobody", True) == said(own, False) == said("", False) == ""
+    assert "which this machine does not have" in said("no-such-user", True)
 
 
 def test_a_daemon_that_is_not_there_is_no_fault_but_one_that_hangs_is() -> None:
