@@ -22,6 +22,8 @@ NODES: Final = "nodes.conf"
 ANYWHERE: Final = "0.0.0.0"
 LOCAL: Final = "server.pem", "server.key"
 """A certificate by the local CA, and its key, beside the configuration."""
+SYSTEM: Final = Path("system")
+"""Instead of a CA's file: whoever the nodes' systems trust vouches for the broker."""
 _HERE: Final = ("localhost", "127.0.0.1", "::1")
 _HEAD: Final = """\
 # Written by steward broker config, which writes all of it again when it is called again. For a
@@ -85,7 +87,7 @@ def write(
 ) -> Setup:
     """Write a complete configuration. ``hosts``: names and addresses under which nodes reach the
     broker, beside those that central tells them; ``own``: a certificate of the user's, ``own_ca``:
-    who vouches for it. Raises ConfigError, OSError."""
+    who vouches for it, or SYSTEM. Raises ConfigError, OSError."""
     folder = (folder or folder_of(state_dir)).absolute()
     make_folder(folder, 0o700)
     told = [Endpoint.parse(address) for address in trust.brokers]
@@ -96,7 +98,7 @@ def write(
         tls = _signed(state_dir, folder, trust, list(names))
     else:
         tls = Tls(own.certificate.absolute(), own.key.absolute())
-        pem = _read(own_ca) if own_ca else trust.ca
+        pem = trust.ca if own_ca is None else "" if own_ca == SYSTEM else _read(own_ca)
         for host in hosts or ["localhost"]:
             tried(tls, pem, host)
         if pem != trust.ca:

@@ -110,7 +110,12 @@ def broker(
 )
 @click.option("--cert", type=click.Path(path_type=Path), metavar="FILE", help="PEM of your own.")
 @click.option("--key", type=click.Path(path_type=Path), metavar="FILE", help="Its key.")
-@click.option("--ca", type=click.Path(path_type=Path), metavar="FILE", help="Who vouches for it.")
+@click.option(
+    "--ca",
+    type=click.Path(path_type=Path),
+    metavar="FILE|system",
+    help="Who vouches for it: PEM, or whomever the nodes' systems trust.",
+)
 @click.option(
     "--folder",
     type=click.Path(path_type=Path),

@@ -168,6 +168,7 @@ def test_a_certificate_of_ones_own_is_tried_as_a_node_would(state: Path, tmp_pat
     refused("cannot be used", own=Tls(files.key, files.certificate))
     refused("No such file", ca=tmp_path / "none")
     refused("CA cannot be used", ca=files.key)
+    refused("a CA that is not trusted", ca=broker_setup.SYSTEM)
     setup = broker_setup.write(
         state, trust(state), hosts=["broker.example"], own=files, own_ca=mine / "ca.pem"
     )
