@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ LOCAL: Final = "server.pem", "server.key"
 SYSTEM: Final = Path("system")
 """Instead of a CA's file: whoever the nodes' systems trust vouches for the broker."""
 _HERE: Final = ("localhost", "127.0.0.1", "::1")
+_HOST: Final = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63}){0,20}")
+"""What can stand in a certificate; a machine may be called anything."""
 _HEAD: Final = """\
 # Written by steward broker config, which writes all of it again when it is called again. For a
 # server of your own:  nats-server -c {file}
@@ -94,7 +97,8 @@ def write(
     port = port or next((one.port for one in told), 4222)
     hosts = list(dict.fromkeys([*hosts, *(one.host for one in told)]))
     if own is None:
-        names = dict.fromkeys([*hosts, *_HERE, socket.gethostname()])
+        here = socket.gethostname()
+        names = dict.fromkeys([*hosts, *_HERE, *([here] if _HOST.fullmatch(here) else [])])
         tls = _signed(state_dir, folder, trust, list(names))
     else:
         tls = Tls(own.certificate.absolute(), own.key.absolute())

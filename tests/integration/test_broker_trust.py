@@ -203,6 +203,30 @@ async def test_a_compromised_node_says_nothing_in_anothers_place(
         assert ship.replies.empty()
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Nats-Trace-Dest": "ship1.CommandACK.Evil"},
+        {"Nats-Trace-Dest": "ship1.CommandACK.Evil", "Nats-Trace-Only": "true"},
+        {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+    ],
+)
+async def test_the_server_says_nothing_for_a_node_either(
+    town: Town, headers: dict[str, str]
+) -> None:
+    async with (
+        running(town.bus(CENTRAL)) as central,
+        running(town.bus(SHIP)) as ship,
+        trying(town, BAD) as bad,
+    ):
+        await _up(central, ship)
+        await bad.client.publish("central.EventNACK.X", b"x", headers=headers)
+        assert not await bad.publish("ship1.CommandACK.Evil", "ship1.CommandACK.Evil")
+        assert not await bad.publish("nobody.EventACK.X", "ship1.CommandACK.Evil")
+        assert await bad.publish("central.EventNACK.Y", "ship1.CommandACK.Evil")
+        assert await _arrives(central, "ship1.EventACK.Last", ship), "and nothing before it"
+
+
 async def test_what_a_node_may_do_it_can_do(town: Town) -> None:
     async with (
         running(town.bus(CENTRAL)) as central,
