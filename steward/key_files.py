@@ -136,7 +136,9 @@ def read_secret(path: Path) -> bytes | None:
 
 
 def write_secret(path: Path, content: bytes) -> None:
-    """Durably, mode 0600, whole or not at all; the folder is made, mode 0700. Raises OSError."""
+    """Durably, mode 0600, whole or not at all; the folders are made, the state folder for its group,
+    the keys' for nobody else. Raises OSError."""
+    make_folder(path.parent.parent, 0o750)
     make_folder(path.parent, 0o700)
     new = path.with_name(f"{path.name}.new")
     file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
