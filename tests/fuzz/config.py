@@ -29,6 +29,9 @@ _TOML: Final = (
     b'node = "b"\n[[permit]]\nfrom = ["central", "ship*"]\nmethods = ["ShellCommand"]\n'
     b'[[permit]]\nfrom = "x"\nmethods = "*"\n[groups]\nwest = ["ship1", "ship2"]\n'
     b"[console]\na = 1\n",
+    b'node = "d"\n[[permit]]\nfrom = "central"\nmethods = "ShellCommand"\nuser = "watch"\n'
+    b'arguments = [["ls", "**"], ["df", "-[hk]", "?*"], []]\noperators = ["ann", "1000"]\n'
+    b'rate = "10/m"\nlongest = "90s"\nlimits = { memory = "1GiB", cpu = 90.5, files = 64 }\n',
     b'node = "c"\ndate = 1979-05-27T07:32:00Z\n"quoted key" = """\nmany\nlines"""\nx = 0xff\n',
 )
 _VALUES: Final = (

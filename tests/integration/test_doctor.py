@@ -129,6 +129,28 @@ async def test_explain_says_by_which_permit(tmp_path: Path) -> None:
     assert status == 2
 
 
+async def test_explain_says_as_whom_how_long_and_within_what(tmp_path: Path) -> None:
+    config = tmp_path / "node.toml"
+    config.write_text(
+        '[[permit]]\nfrom = ["central"]\nmethods = ["ShellCommand"]\n'
+        'arguments = [["df", "**"]]\nuser = "watch"\noperators = ["ann", "1000"]\n'
+        'rate = "10/m"\nlongest = "90s"\nlimits = { files = 64 }\n'
+    )
+    flags = ("doctor", "--state-dir", str(tmp_path), "--config", str(config))
+    asked = ("--explain", "central", "ShellCommand", "df", "-h")
+    for operator in ("ann", "1000"):
+        status, out, _ = await ended(*flags, "--operator", operator, *asked)
+        assert status == 0
+        for line in ("entry: permit[1]", "user: watch", "longest: 90 s", "limits: files 64"):
+            assert line in " ".join(out.split())
+        assert "10 left" in out
+    status, out, _ = await ended(*flags, *asked)
+    assert (status, "names no operator" in out) == (7, True)
+    status, out, _ = await ended(*flags, "--operator", "ann", "-o", "json", *asked)
+    assert json.loads(out)["rate"] == {"left": 10, "again": 0.0}
+    assert (await ended(*flags, "--operator", "ann"))[0] == 2
+
+
 async def test_a_broker_answers_until_it_is_told_to_stop(
     tmp_path: Path, free_port: int, wait_for: WaitFor
 ) -> None:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.permits import ALWAYS, Permits
+from steward.errors import ConfigError
 from steward.permit_rules import Permit, Rate, Request
-from steward.permit_table import LIMITS, read, told
+from steward.permit_table import KEYS, LIMITS, read, told
 
 LETTERS = "ab*?[]! -/\n\\é\u0301\U0001f600"
 WORDS = st.text(LETTERS, max_size=4).filter(lambda word: word != "**")
@@ -158,3 +159,29 @@ def test_no_window_of_a_rate_ever_holds_more(rate: int, steps: list[tuple[int, f
 @given(entries=ENTRIES)
 def test_what_is_written_is_what_is_read(entries: tuple[Permit, ...]) -> None:
     assert read([told(entry) for entry in entries], "permit") == entries
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=6,
+)
+
+
+@given(
+    table=st.dictionaries(st.sampled_from([*KEYS, "form"]), VALUES),
+    limits=st.dictionaries(st.sampled_from(LIMITS), VALUES),
+)
+def test_any_table_is_read_or_refused_by_name(
+    table: dict[str, object], limits: dict[str, object]
+) -> None:
+    whole = {"from": "a", "methods": "*"}
+    for tried in (table, whole | table, whole | {"limits": limits}):
+        try:
+            (permit,) = read([tried], "permit")
+        except ConfigError as error:
+            named = error.text.startswith("permit[1]")
+        else:
+            named = all(bound > 0 for bound in permit.limits.values())
+            Permits([permit]).judge(Request("a", "ShellCommand", ("x",)), trusted=True)
+        assert named
