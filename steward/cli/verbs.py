@@ -41,6 +41,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     ),
     "demo": Verb("node.demo:demo", "A broker, a central and three ships, here and now."),
     "broker": Verb("node.cli_broker:broker", "Run the bundled NATS server, or configure one."),
+    "service": Verb("node.service:service", "Install Steward as a service of this machine."),
     "doctor": Verb("node.doctor:doctor", "Look for what could be in the way, and say the remedy."),
     "version": Verb("steward.cli.status:version", "Print the version."),
     "completion": Verb("steward.cli.completion:completion", "Print a shell's completion script."),
