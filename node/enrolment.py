@@ -131,7 +131,7 @@ class Enrolment:
             except TrustError as error:  # it was learned from a letter meanwhile
                 log.debug("%s", error)
         if learned:
-            self._keys.trust.introduce_again()
+            self._keys.trust.use(self._keys.trust.key)  # its certificate may be a new one
         if self._keys.advance():
             # The old nkey goes on being let in: there is no hurry.
             self._loop.call_later(LATER, self._enter, 0)

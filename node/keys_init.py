@@ -8,9 +8,8 @@ from typing import Any
 
 import click
 
-from node.certificates import make_ca
 from steward.cli import exits, output
-from steward.cli.keys import keys
+from steward.cli.keys_change import keys
 from steward.cli.options import prints, talks
 from steward.cli.owner import as_owner
 from steward.errors import ConfigError, NotPossible
@@ -60,7 +59,7 @@ def _made(name: str, brokers: tuple[str, ...], ca: Path | None, state_dir: Path)
                 "steward keys show; steward keys rotate makes new ones",
             )
         own = load_or_make(state_dir)
-        vouching = _read(ca) if ca is not None else make_ca(keys_folder(state_dir))
+        vouching = _read(ca) if ca is not None else _local_ca(state_dir)
         write_trust(
             state_dir,
             TrustFile(
@@ -74,6 +73,12 @@ def _made(name: str, brokers: tuple[str, ...], ca: Path | None, state_dir: Path)
         "brokers": list(addresses),
         "keys": str(keys_folder(state_dir)),
     }
+
+
+def _local_ca(state_dir: Path) -> str:
+    from node.certificates import make_ca  # with the extra for brokers: a node can do without
+
+    return make_ca(keys_folder(state_dir))
 
 
 def _read(file: Path) -> str:

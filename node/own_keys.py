@@ -95,7 +95,6 @@ class OwnKeys:
             return False
         promote(self.state_dir)
         self.trusting.keys = waiting
-        self.trust.key = waiting.signing
-        self.trust.introduce_again()
+        self.trust.use(waiting.signing)
         log.warning("this node's keys are new ones, with the fingerprint %s", self.fingerprint)
         return True

@@ -38,8 +38,10 @@ AGAIN: Final = 60.0
 """Seconds before a node is told again what its hello says it does not know."""
 MOST_ANSWERS: Final = 1000
 MOST_TOLD: Final = 10_000
+READS: Final = 1.0
+"""Seconds in which a broker here reads a list that has changed."""
 RELOADS: Final = 5.0
-"""Seconds for the broker to read a list that has changed."""
+"""Seconds after which central itself comes with a new key."""
 PATIENCE: Final = 7 * 86400.0
 """Seconds for which a node that waits to be accepted may still come to hear of it."""
 
@@ -82,6 +84,7 @@ class Registrar:
             made = await self._store.write(decision)
             self.learn(made.new)
             await self.write_list()
+        self._news.set()
         self._wake(made.lanes)
         return made.facts
 
@@ -94,6 +97,7 @@ class Registrar:
             self.learn(made.new)
             self._keys.advance()
             await self.write_list()
+        self._news.set()
         self._wake(made.lanes)
         # The old nkey goes on being let in: there is time until the broker knows of the new one.
         self._loop.call_later(RELOADS, self._keys.enter, 0)
@@ -123,6 +127,10 @@ class Registrar:
         if len(self._answers) < MOST_ANSWERS:
             self._answers[name] = state, key
             self._news.set()
+
+    def answer_later(self, name: NodeName, state: str, key: bytes) -> None:
+        """The same, once the broker has had the time to read the list."""
+        self._loop.call_later(READS, self.answer, name, state, key)
 
     # ---------------------------------------------------------------- in the store's thread
 
@@ -161,7 +169,8 @@ class Registrar:
         now = time.monotonic()
         if revocations == known or not ring.keys_of(name) or name == self._me:
             return
-        if now - self._told.get(name, -AGAIN) < AGAIN:
+        lane = subject(name, "EventACK", "Trust")
+        if now - self._told.get(name, -AGAIN) < AGAIN or tables.outbox.open_in_lane(lane):
             return
         if len(self._told) > MOST_TOLD:
             self._told.clear()
@@ -170,8 +179,6 @@ class Registrar:
             text = f"{name} knows of keys that were revoked, and central does not: is it restored?"
             hint = "revoke them again: steward errors ls, and the log, name them"
             tables.touched.alarms.append(("trust_behind", text, hint))
-            return
-        if tables.outbox.open_in_lane(subject(name, "EventACK", "Trust")):
             return
         own = [h.signed for h in ring.keys_of(name) if h.signed]
         said = [*ring.chain(), *own, *tables.trust.revocations()]

@@ -53,10 +53,6 @@ class Trust:
         """Where letters of nodes that are not known yet come."""
         self._peers: OrderedDict[NodeName, _Peer] = OrderedDict()
 
-    def introduce_again(self) -> None:
-        """This node's key, or central's word on it, is another: everybody gets it again."""
-        self._peers.clear()
-
     def obeys(self, frm: NodeName) -> bool:
         """Whether ``frm`` may tell this node that its store is an older copy: central, which can
         end everything anyhow. Any other node would be a single one that ends it for all."""
@@ -74,7 +70,7 @@ class Trust:
         """Signed for the subject ``on``; with the certificate, if the other end may not have it."""
         theirs = self.keyring.newest(to)
         peer = self._peer(to)
-        must_tell = (not peer.has_mine and peer.since % AGAIN == 0) or peer.since >= AGAIN
+        must_tell = not peer.has_mine or peer.since >= AGAIN
         peer.since = 1 if must_tell else peer.since + 1
         envelope = structs.replace(
             envelope,

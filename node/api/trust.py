@@ -104,7 +104,7 @@ class TrustApi:
         facts = await office.decide(
             lambda t: office.authority.certify(t, name, new, replace=p.replace)
         )
-        office.answer(name, "accepted", new.key)
+        office.answer_later(name, "accepted", new.key)
         log.warning("user %d accepted %s with the key %s", caller.uid, name, facts["fingerprint"])
         return facts
 

@@ -210,12 +210,15 @@ def _style(column: int, row: Sequence[str]) -> str:
     return styles.get(row[1].partition(" ")[0], "") if column == 1 else ""
 
 
-def named(state_dir: Path, file: str) -> dict[str, Any]:
+def named(file: str, name: str) -> dict[str, Any]:
     """The key in a file that ``steward keys show -o json`` made on a node. Raises UsageError."""
     try:
         found = msgspec.json.decode(_text(file))
-        return {"name": found["node"], "key": found["key"], "broker": found["broker"]}
-    except (msgspec.DecodeError, KeyError, TypeError):
+        told = {"name": name or found.get("node"), "key": found["key"], "broker": found["broker"]}
+    except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
         raise UsageError(
             f"{file} holds no node's key", "steward keys show -o json on that node makes it"
         ) from None
+    if not told["name"]:
+        raise UsageError(f"{file} does not say whose key it is", "--name NAME says it")
+    return told

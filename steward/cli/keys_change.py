@@ -15,12 +15,15 @@ from steward.cli.options import Duration, ask, complete_node, prints, talks
 from steward.errors import NotPossible, UsageError
 from steward.signing import fingerprint
 
+__all__ = ["keys"]
+
 
 @keys.command()
 @click.argument("name", metavar="NAME|FILE")
 @click.option("--to", "towards", multiple=True, metavar="NODE", shell_complete=complete_node,
               help="NAME may send to NODE, not only to central; may be repeated.")  # fmt: skip
 @click.option("--end", is_flag=True, help="With --to: it may no longer.")
+@click.option("--name", "whose", default="", help="Whose key is in FILE, if it doesn't say.")
 @click.option("--fingerprint", "compared", help="Of the key in FILE, where nobody can be asked.")
 @click.option("-y", "--yes", is_flag=True, help="Don't ask.")
 @prints
@@ -29,6 +32,7 @@ def trust(
     name: str,
     towards: tuple[str, ...],
     end: bool,
+    whose: str,
     compared: str | None,
     yes: bool,
     output: str,
@@ -42,7 +46,7 @@ def trust(
         return said(told, output, f"{name} may send to central and to {may}", "name")
     if end:
         raise UsageError("--end needs --to", "steward keys trust NAME --to NODE --end")
-    found = named(state_dir, name)
+    found = named(name, whose)
     shown = _fingerprint(found["key"])
     compare(f"the key of {found['name']} in {name}", shown, compared, yes)
     told = ask(state_dir, "accept", **found, fingerprint=shown)

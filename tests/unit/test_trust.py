@@ -73,6 +73,7 @@ def test_a_node_is_known_by_the_certificate_that_comes_with_its_letters() -> Non
     first = ship.seal(said, said.subject, CENTRAL)
     assert b"certificate" in first
     assert central.open(first, said.subject) == said
+    ship.open(central.seal(frame(), SHELL, SHIP), SHELL)
     second = ship.seal(said, said.subject, CENTRAL)
     assert b"certificate" not in second
     assert central.open(second, said.subject) == said
@@ -81,15 +82,16 @@ def test_a_node_is_known_by_the_certificate_that_comes_with_its_letters() -> Non
 
 
 def test_who_forgets_a_certificate_gets_it_again() -> None:
-    """At once if it says so; after a while if nothing is heard of it."""
+    """At once if it says so; after a while if nothing is heard of it. Until it has said for the
+    first time that it holds it, every letter brings it: any of them may be the one that arrives."""
     central, ship = wire(CENTRAL), wire(SHIP)
     said = notice(SHIP, CENTRAL)
     sent = [ship.seal(said, said.subject, CENTRAL) for _ in range(AGAIN + 1)]
-    assert [b"certificate" in s for s in sent] == [True, *[False] * (AGAIN - 1), True]
+    assert all(b"certificate" in s for s in sent)
     central.open(sent[0], said.subject)
     ship.open(central.seal(frame(), SHELL, SHIP), SHELL)
-    told = [b"certificate" in ship.seal(said, said.subject, CENTRAL) for _ in range(AGAIN)]
-    assert not any(told)
+    told = [b"certificate" in ship.seal(said, said.subject, CENTRAL) for _ in range(AGAIN + 1)]
+    assert told == [*[False] * AGAIN, True]
     ship.open(wire(CENTRAL).seal(frame(), SHELL, SHIP), SHELL)
     assert b"certificate" in ship.seal(said, said.subject, CENTRAL)
 
