@@ -1,5 +1,8 @@
 """``inmsg.txt`` as a file: taken away whole, read once nobody writes to it, removed.
 
+It may come from anybody who can write in its folder, so it is judged as it was opened: a regular
+file without another name, of an owner who may command this node, not too large.
+
 A claimed file is removed only while a read lease proves that nobody has it open for writing and
 nothing was appended since it was read. Where there are no leases (macOS, some file systems) a
 file whose size has not changed for two seconds is taken to be complete.
@@ -20,8 +23,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from node.intake_parser import Position
+from steward.control import doors
 from steward.errors import NotPossible
-from steward.folders import sync_folder
+from steward.folders import make_folder, sync_folder
 
 NAME = "inmsg.txt"
 SETTLED = 2.0
@@ -33,6 +37,43 @@ before the claim may open it after."""
 _PREPARED = ".inmsg.new"
 _CLAIM = re.compile(r"inmsg-(\d{13})-[0-9a-f]{8}\.claimed")
 _LEASES = hasattr(fcntl, "F_SETLEASE")
+_KINDS = {stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a FIFO", stat.S_IFDIR: "a folder"}
+
+
+class Unsafe(NotPossible):
+    """A file that is not taken, whatever it holds."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Whose ``inmsg.txt`` is taken, beside root's and the daemon's own: ``owners``, uids; up to
+    ``most`` bytes. ``group``: which may append to it, None: as it is."""
+
+    owners: frozenset[int] = frozenset()
+    most: int = 64 << 20
+    group: int | None = None
+
+    def check(self, found: os.stat_result) -> None:
+        """Raises Unsafe."""
+        kind = stat.S_IFMT(found.st_mode)
+        if kind != stat.S_IFREG:
+            what = _KINDS.get(kind, "a special file")
+            raise Unsafe(f"it is {what}, not a regular file", "make none there")
+        if not self.is_owner(found.st_uid):
+            raise Unsafe(
+                f"it belongs to {doors.user(found.st_uid)}, who may not command this node",
+                "append to the file that the daemon has made, or name its owner in intake-owners",
+            )
+        if found.st_nlink > 1:
+            raise Unsafe("it has another name, a hard link", "copy instead of linking")
+        if found.st_size > self.most:
+            raise Unsafe(
+                f"it has {found.st_size:,} bytes, more than {self.most:,}",
+                "hand it in in parts, or raise limits.intake-bytes",
+            )
+
+    def is_owner(self, uid: int) -> bool:
+        return uid in (0, os.geteuid()) or uid in self.owners
 
 
 @dataclass
@@ -71,15 +112,16 @@ class Claim:
 
 
 class Reader:
-    """An open claimed file. ``closed``: nobody can be writing to it."""
+    """An open claimed file. ``closed``: nobody can be writing to it. Raises Unsafe."""
 
-    def __init__(self, claim: Claim) -> None:
+    def __init__(self, claim: Claim, rules: Rules) -> None:
         self._claim = claim
-        refuse_unless_regular(claim.path)
+        rules.check(os.lstat(claim.path))  # to open a device may do something
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         self._fd = os.open(claim.path, flags)
         self._leased = False
         try:
+            rules.check(os.fstat(self._fd))
             self.closed = self._settle()
         except BaseException:
             self.close()
@@ -142,27 +184,32 @@ def claimed(folder: Path) -> list[Path]:
 
 
 def is_empty(folder: Path) -> bool:
-    """Whether ``inmsg.txt`` is there and holds nothing: a single ``lstat``, not worth a thread.
-    Raises NotPossible unless it is a regular file."""
+    """Whether ``inmsg.txt`` is there and holds nothing: a single ``lstat``, not worth a thread."""
     try:
-        return refuse_unless_regular(folder / NAME).st_size == 0
+        return _holds_nothing(os.lstat(folder / NAME))
     except FileNotFoundError:
         return False
 
 
-def take(folder: Path, later_than: int) -> Path | None:
-    """Claim ``inmsg.txt`` if it holds anything, with an empty file in its place.
+def _holds_nothing(found: os.stat_result) -> bool:
+    return stat.S_ISREG(found.st_mode) and found.st_size == 0
 
-    ``later_than``: the stamp of the claim before. Raises NotPossible unless it is a regular file.
+
+def take(folder: Path, later_than: int, rules: Rules) -> Path | None:
+    """Claim ``inmsg.txt`` if it holds anything, with an empty file in its place. What is no file is
+    claimed too: whoever opens it finds that out, and it is out of the way.
+
+    ``later_than``: the stamp of the claim before.
     """
     path = folder / NAME
     try:
-        if refuse_unless_regular(path).st_size == 0:
-            return None
+        found = os.lstat(path)
     except FileNotFoundError:
-        replace(folder)
+        replace(folder, rules)
         return None
-    _prepare(folder, os.lstat(path))
+    if _holds_nothing(found):
+        return None
+    _prepare(folder, found, rules)
     now = max(time.time_ns() // 1_000_000, later_than + 1)
     target = folder / f"inmsg-{now:013d}-{secrets.token_hex(4)}.claimed"
     os.rename(path, target)
@@ -170,7 +217,7 @@ def take(folder: Path, later_than: int) -> Path | None:
     return target
 
 
-def replace(folder: Path) -> None:
+def replace(folder: Path, rules: Rules) -> None:
     """Make ``inmsg.txt`` where there is none, like the newest claimed file if there is one.
 
     The claims that are there are synced: who made them may have been killed before that, and one
@@ -178,34 +225,51 @@ def replace(folder: Path) -> None:
     """
     (folder / _PREPARED).unlink(missing_ok=True)
     if os.path.lexists(folder / NAME):
+        _give_to_group(folder / NAME, rules)
         sync_folder(folder)
         return
     older = claimed(folder)
-    _prepare(folder, os.lstat(older[-1]) if older else None)
+    _prepare(folder, os.lstat(older[-1]) if older else None, rules)
     _put(folder)
 
 
-def refuse_unless_regular(path: Path) -> os.stat_result:
-    """Its status. Raises NotPossible for a symbolic link, a FIFO, a folder, a device, a socket."""
-    status = os.lstat(path)
-    if not stat.S_ISREG(status.st_mode):
-        what = {stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a FIFO", stat.S_IFDIR: "a folder"}
-        found = what.get(stat.S_IFMT(status.st_mode), "a special file")
-        raise NotPossible(f"{path} is {found}, not a regular file", "remove it")
-    return status
+def _give_to_group(path: Path, rules: Rules) -> None:
+    """One that was made before there was a group. What is no such file is judged once claimed."""
+    if rules.group is None or not stat.S_ISREG(os.lstat(path).st_mode):
+        return
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(Unsafe, PermissionError):
+            rules.check(os.fstat(fd))
+            os.fchown(fd, -1, rules.group)
+    finally:
+        os.close(fd)
 
 
-def _prepare(folder: Path, like: os.stat_result | None) -> None:
-    """An empty file with its mode and owner, ready to be linked: whoever may append now, may
-    append to it from the first moment."""
+def set_aside(path: Path) -> Path:
+    """Move a claimed file that is not taken to where nobody looks for one; where it is now."""
+    kept = path.parent / "rejected" / f"{path.name.removesuffix('.claimed')}.refused"
+    make_folder(kept.parent, 0o700)
+    os.rename(path, kept)
+    sync_folder(kept.parent)
+    sync_folder(path.parent)
+    return kept
+
+
+def _prepare(folder: Path, like: os.stat_result | None, rules: Rules) -> None:
+    """An empty file, ready to be linked, with the mode and owner of the one before if that was
+    one of ours: whoever may append now, may append to it from the first moment."""
     prepared = folder / _PREPARED
     prepared.unlink(missing_ok=True)
     fd = os.open(prepared, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    mode, uid, gid = 0o660, -1, -1 if rules.group is None else rules.group
+    if like is not None and stat.S_ISREG(like.st_mode) and rules.is_owner(like.st_uid):
+        mode, uid = like.st_mode & 0o666, like.st_uid
+        gid = like.st_gid if rules.group is None else gid
     try:
-        if like is not None:
-            with contextlib.suppress(PermissionError):
-                os.fchown(fd, like.st_uid, like.st_gid)
-        os.fchmod(fd, stat.S_IMODE(like.st_mode) if like is not None else 0o660)
+        with contextlib.suppress(PermissionError):
+            os.fchown(fd, uid, gid)
+        os.fchmod(fd, mode)
     finally:
         os.close(fd)
 

@@ -11,6 +11,7 @@ from random import Random
 from secrets import token_hex
 
 from node.api import DaemonApi, JobApi, MessageApi, NodeApi
+from node.claimed_file import Rules
 from node.daemon_views import DaemonViews
 from node.error_reports import OWN_WINDOW, WINDOW, ErrorReports
 from node.executor import Executor
@@ -33,6 +34,7 @@ from node.tails import PACES, Tails
 from node.trusting import open_trust
 from node.views import NodeViews
 from steward.config import Settings
+from steward.control import doors
 from steward.control.server import ControlServer, Handler
 from steward.errors import ConfigError
 from steward.handoff import Handoff
@@ -149,7 +151,12 @@ class Daemon:
             keep=settings.retention.journal_files,
         )
         intake_store = FileIntake(settings, store, site.now, publishers.wake)
-        intake = Intake(settings.state_dir, intake_store, intake_store.check, site.not_accepted)
+        group = doors.group_of(settings.socket_group) if settings.socket_group else None
+        owners = frozenset(map(doors.user_of, settings.intake_owners))
+        rules = Rules(owners, settings.limits.intake_bytes, group)
+        intake = Intake(
+            settings.state_dir, intake_store, intake_store.check, site.not_accepted, rules
+        )
         site.intake = lambda: (
             (False, store.room.reason)
             if store.room.reason
@@ -157,7 +164,7 @@ class Daemon:
         )
         handlers: dict[str, Handler] = {}
         followers = Followers(site, store, bus)
-        server = ControlServer(settings.state_dir / "steward.sock", handlers, followers)
+        server = ControlServer(settings.state_dir / "steward.sock", handlers, followers, group)
         messages = MessageApi(site, store, handoff, publishers, server.touching)
         for api in (
             messages,
@@ -226,6 +233,7 @@ class Daemon:
 
     async def _open_store(self, stack: AsyncExitStack) -> None:
         settings, limits = self.settings, self.settings.limits
+        doors.refuse_unsafe(settings.state_dir)
         pages = limits.store_bytes // 4096
         self._store = await Store.open(
             settings.state_dir, settings.node,

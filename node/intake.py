@@ -19,8 +19,9 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from node import claimed_file
-from node.claimed_file import Claim, Reader
-from node.intake_parser import Element, Garbage, Position, parse
+from node.claimed_file import Claim, Reader, Rules, Unsafe
+from node.intake_parser import Element, Garbage, Position
+from node.intake_reading import Item, Progress, Reading
 from node.rejected import Reject, write_rejects
 from steward.errors import InvalidMessage, NotPossible, QueueFull, StewardError, StoreFull
 from steward.message import Message, Operator
@@ -36,8 +37,7 @@ EARLY = 5.0
 BATCH = 256
 """Elements in one commit, at most."""
 
-_BATCH_BYTES = 1 << 20
-_Item = Element | Garbage
+_OURS = Rules()
 
 Check = Callable[[object, str | None, Operator], Message]
 """(decoded element, job, whose file it is) → message. Raises InvalidMessage."""
@@ -68,36 +68,6 @@ class Status(NamedTuple):
     reason: str = ""
 
 
-class _Progress(msgspec.Struct, frozen=True, omit_defaults=True):
-    offset: int = 0
-    element: int = 0
-    line: int = 1
-    rejected: int = 0
-
-
-class _Reading:
-    """A claimed file that is open, and what was parsed of it but not committed yet."""
-
-    def __init__(self, claim: Claim) -> None:
-        self.reader = Reader(claim)
-        self.size = self.reader.size()
-        self.parsed: list[_Item] = []
-        unread = self.size > claim.read_to
-        items = parse(self.reader.read, claim.at, final=self.reader.closed)
-        self._items = items if unread else iter(())
-
-    def fill(self) -> bool:
-        """Parse up to a batch; False if nothing is left."""
-        size = sum(item.end - item.start for item in self.parsed)
-        while len(self.parsed) < BATCH and size < _BATCH_BYTES:
-            item = next(self._items, None)
-            if item is None:
-                break
-            self.parsed.append(item)
-            size += item.end - item.start
-        return bool(self.parsed)
-
-
 class Intake:
     """Watches one state folder. ``report`` is given what an operator should know of."""
 
@@ -107,13 +77,15 @@ class Intake:
         store: IntakeStore,
         check: Check,
         report: Callable[[StewardError], None],
+        rules: Rules = _OURS,
     ) -> None:
         self._folder = folder
+        self._rules = rules
         self._store = store
         self._check = check
         self._report = report
         self._claims: list[Claim] = []
-        self._readings: dict[str, _Reading] = {}
+        self._readings: dict[str, Reading] = {}
         self._last_stamp = 0
         self._recovered = False
         self._batch = BATCH
@@ -148,7 +120,9 @@ class Intake:
                     return WRITER_POLL
             path = None
             if not claimed_file.is_empty(self._folder):
-                path = await in_thread(claimed_file.take, self._folder, self._last_stamp)
+                path = await in_thread(
+                    claimed_file.take, self._folder, self._last_stamp, self._rules
+                )
         except (NotPossible, QueueFull, StoreFull, OSError) as error:
             if isinstance(error, OSError):
                 self.close()  # a file may have been claimed in spite of it: it is found again
@@ -158,7 +132,7 @@ class Intake:
         self._status = Status(True, f"somebody keeps {held} open for writing" if held else "")
         if path is None:
             return POLL
-        self._add(path, _Progress())
+        self._add(path, Progress())
         return 0.0
 
     def _wait_because(self, error: StewardError | OSError) -> None:
@@ -177,11 +151,11 @@ class Intake:
         self._claims.clear()
         for path in paths:
             text = known.get(path.name)
-            self._add(path, msgspec.json.decode(text, type=_Progress) if text else _Progress())
-        await in_thread(claimed_file.replace, self._folder)
+            self._add(path, msgspec.json.decode(text, type=Progress) if text else Progress())
+        await in_thread(claimed_file.replace, self._folder, self._rules)
         self._recovered = True
 
-    def _add(self, path: Path, progress: _Progress) -> None:
+    def _add(self, path: Path, progress: Progress) -> None:
         at = Position(progress.offset, progress.element, progress.line)
         self._claims.append(Claim(path, at, progress.rejected))
         self._last_stamp = max(self._last_stamp, claimed_file.stamp(path))
@@ -189,7 +163,10 @@ class Intake:
     async def _advance(self, claim: Claim) -> bool:
         """Take what can be taken from the file; False if what is behind it has to wait."""
         try:
-            reading = self._readings.get(claim.name) or _Reading(claim)
+            reading = self._readings.get(claim.name) or Reading(claim, self._rules)
+        except Unsafe as error:
+            await self._refuse(claim, error)
+            return True
         except FileNotFoundError:
             text = f"somebody has removed {claim.path}"
             self._report(NotPossible(text, "leave claimed files to Steward"))
@@ -206,14 +183,21 @@ class Intake:
         self._close(claim)
         return settled
 
-    async def _take_all(self, claim: Claim, reading: _Reading) -> bool:
+    async def _refuse(self, claim: Claim, why: Unsafe) -> None:
+        """It is out of the way, for somebody to look at; what is behind it goes on."""
+        kept = await in_thread(claimed_file.set_aside, claim.path)
+        text = f"{claimed_file.NAME} was not taken: {why.text}"
+        self._report(NotPossible(text, f"{why.hint}; it is kept as {kept}"))
+        await self._done(claim)
+
+    async def _take_all(self, claim: Claim, reading: Reading) -> bool:
         """Commit batch after batch up to the end, and remove the file if that was all."""
         reader = reading.reader
         if reader.closed:
             claim.held_since = None
         elif claim.held() < EARLY:
             return False
-        while await in_thread(reading.fill):
+        while await in_thread(reading.fill, BATCH):
             # What a writer has left half-written only seems to be garbage while it is writing.
             if reader.closed and not reader.still_closed():
                 return False
@@ -226,7 +210,7 @@ class Intake:
                 await self._done(claim)
         return True
 
-    async def _commit(self, claim: Claim, reader: Reader, batch: Sequence[_Item]) -> None:
+    async def _commit(self, claim: Claim, reader: Reader, batch: Sequence[Item]) -> None:
         """Messages, rejects and progress. Raises QueueFull or StoreFull: nothing has happened."""
         owner = await operator(reader.owner)
         messages: dict[int, Message] = {}
@@ -244,7 +228,7 @@ class Intake:
         while True:
             ordered = [rejects[n] for n in sorted(rejects)]
             rejected = await in_thread(write_rejects, path, claim.rejected, reader.read, ordered)
-            progress = msgspec.json.encode(_Progress(*after, rejected)).decode()
+            progress = msgspec.json.encode(Progress(*after, rejected)).decode()
             numbers = list(messages)
             try:
                 refused = await self._store.take(claim.name, progress, list(messages.values()))
@@ -289,7 +273,7 @@ def derived_id(claim: Path, document: int, element: int) -> str:
     return str(uuid.UUID(int=value | 0b10 << 62 | tail & (1 << 62) - 1))
 
 
-def _reject(item: _Item, error: StewardError) -> Reject:
+def _reject(item: Item, error: StewardError) -> Reject:
     value = item.value if isinstance(item, Element) else None
     secret = isinstance(value, dict) and value.get("secret", False) is not False
     return Reject(item.start, item.end, item.line, error.text, error.hint, secret)

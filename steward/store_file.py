@@ -45,7 +45,12 @@ def connect_writer(path: Path, node: NodeName) -> sqlite3.Connection:
     Raises sqlite3.DatabaseError (see ``is_damaged``), StoreDamaged for a file of another version,
     StateFolderInUse if it belongs to another node.
     """
-    is_new = not path.exists()
+    # What lies beside the file gets its mode; a store that an earlier Steward made may lack it.
+    with contextlib.suppress(OSError):  # SQLite says it better
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(OSError):
+            os.chmod(f"{path}{suffix}", 0o600)
     con = sqlite3.connect(path, isolation_level=None, cached_statements=256)
     try:
         con.execute("PRAGMA journal_mode = WAL")
@@ -72,8 +77,7 @@ def connect_writer(path: Path, node: NodeName) -> sqlite3.Connection:
                 f"{path.parent} belongs to the node {owner}, not to {node}",
                 "give every node a --state-dir of its own",
             )
-        if is_new:
-            os.chmod(path, 0o600)
+        if version == 0:
             sync_folder(path.parent)
     except BaseException:
         con.close()

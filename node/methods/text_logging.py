@@ -23,7 +23,7 @@ def handle(site: Site, tables: Tables, events: Sequence[Event]) -> None:
     folder = site.state_dir / "textlogging"
     offset = tables.records.append_offset(name)
     if offset == 0 or not folder.exists():
-        make_folder(folder, 0o750)
+        make_folder(folder, 0o700)
     log = AppendFile(
         folder / f"{sender}.log", max_bytes=site.text_log_bytes, keep=site.text_log_files
     )

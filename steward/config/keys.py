@@ -66,6 +66,13 @@ def file_path(value: object, bare: bool = True) -> Path:
         raise _wrong(str(given), "a path that is found", str(error)) from None
 
 
+def _some_words(value: object, bare: bool) -> tuple[str, ...]:
+    words = [one.strip() for one in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(words, list | tuple) or not all(isinstance(w, str) and w for w in words):
+        raise _wrong(value, "a list of names", 'NAME,NAME; in the file ["NAME"]')
+    return tuple(words)
+
+
 def _switch(value: object, bare: bool) -> bool:
     if bare and isinstance(value, str) and value.lower() in _TRUE | _FALSE:
         return value.lower() in _TRUE
@@ -198,6 +205,13 @@ FLAGS: Final[tuple[Key, ...]] = (
     Key("hello-interval", _some_seconds, "How often to say hello.", "DURATION", "15s"),
     Key("label", _labels, "A label of this node; may be repeated.", "KEY=VALUE", many=True),
     Key("link", _choice("lan", "slow"), "The kind of link; slow: satellite, GSM.", "lan|slow"),
+    Key("socket-group", _text, "Who may use the control socket and inmsg.txt.", "GROUP"),
+    Key(
+        "intake-owners",
+        _some_words,
+        "Whose inmsg.txt is taken, beside root's and the daemon's own.",
+        "USER[,USER…]",
+    ),
     Key(
         "restored",
         _switch,
@@ -217,6 +231,7 @@ TABLES: Final[Mapping[str, Mapping[str, Reader]]] = {
         "free-bytes": _size,
         "ballast-bytes": _size,
         "store-bytes": _size,
+        "intake-bytes": _size,
     },
     "retention": {
         "history-age": _some_seconds,

@@ -39,7 +39,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     ``queue``: open messages to one node; ``output_bytes``: a stream of one command's output;
     ``free_bytes``: below that much free disk the intake refuses; ``store_bytes``: the database's
-    greatest size, 0: none.
+    greatest size, 0: none; ``intake_bytes``: of one ``inmsg.txt``.
     """
 
     queue: int = 100_000
@@ -49,6 +49,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     free_bytes: int = 64 * _MIB
     ballast_bytes: int = 8 * _MIB
     store_bytes: int = 0
+    intake_bytes: int = 64 * _MIB
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +87,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hello_interval: float = LAN.hello_interval
     labels: Mapping[str, str] = {}
     link: str = "lan"
+    socket_group: str = ""
+    intake_owners: tuple[str, ...] = ()
     restored: bool = False
     config: Path | None = None
     limits: Limits = Limits()

@@ -106,6 +106,8 @@ class ControlClient:
                 reply = protocol.parse_reply(line)
                 if isinstance(reply, protocol.Notification):
                     self._notifications.put_nowait(reply)
+                elif reply.id is None and reply.error is not None:
+                    gone = reply.error  # of no call: why the connection ends, if it does
                 else:
                     self._settle(reply)
         except ConnectionError:

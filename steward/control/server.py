@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import stat
@@ -11,37 +12,51 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Self
 
-from steward.control import protocol
-from steward.control.address import reachable
+from steward.control import doors, protocol
+from steward.control.address import caller, reachable
 from steward.control.changes import Touch, Touched, Waits
 from steward.control.connection import AT_ONCE, STOP_GRACE, Connection, Handler
 from steward.control.feed import Live
-from steward.errors import StateFolderInUse
+from steward.errors import NoDaemon, StateFolderInUse
 
 __all__ = ["AT_ONCE", "ControlServer", "Handler"]
+
+log = logging.getLogger(__name__)
+_MOST_STRANGERS = 100
 
 
 class ControlServer:
     """Serves ``handlers`` on a unix socket of mode 0660 at ``path``; an async context manager.
 
-    A connection answers ``watch`` itself, and ``follow`` if there is something ``live``. Raises
-    StateFolderInUse on entry if a daemon answers there already.
+    ``group``: the socket's, and the folder's; None: as they are. A connection answers ``watch``
+    itself, and ``follow`` if there is something ``live``. Raises StateFolderInUse on entry if a
+    daemon answers there already, ConfigError if it cannot be given to the group.
     """
 
     def __init__(
-        self, path: Path, handlers: Mapping[str, Handler], live: Live | None = None
+        self,
+        path: Path,
+        handlers: Mapping[str, Handler],
+        live: Live | None = None,
+        group: int | None = None,
     ) -> None:
         self.path = path
+        self._group = group
         self.handlers = handlers
         self.live = live
         self._waits = Waits()
         self._connections: dict[Connection, asyncio.Task[None]] = {}
         self._server: asyncio.Server | None = None
         self._inode = 0
+        self._gid = -1
+        self._strangers: set[int] = set()
 
     async def __aenter__(self) -> Self:
-        listening = _listen(self.path)
-        self._inode = self.path.stat().st_ino
+        if self._group is not None:
+            doors.open_to(self.path.parent, self._group)
+        listening = _listen(self.path, self._group)
+        found = self.path.lstat()
+        self._inode, self._gid = found.st_ino, found.st_gid
         self._server = await asyncio.start_unix_server(
             self._accept, sock=listening, limit=protocol.MAX_LINE
         )
@@ -51,7 +66,7 @@ class ControlServer:
         if self._server is not None:
             await _close_door(self._server)
         with contextlib.suppress(FileNotFoundError):
-            if self.path.stat().st_ino == self._inode:
+            if self.path.lstat().st_ino == self._inode:
                 self.path.unlink()
         tasks = list(self._connections.values())
         for connection in self._connections:
@@ -87,9 +102,25 @@ class ControlServer:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # Not a coroutine: a connection is known, and will be closed, from its first moment on.
+        if not self._let_in(writer):
+            return
         connection = Connection(self.handlers, self.live, reader, writer)
         task = asyncio.create_task(self._serve(connection, writer), name="control connection")
         self._connections[connection] = task
+
+    def _let_in(self, writer: asyncio.StreamWriter) -> bool:
+        sock = writer.get_extra_info("socket")
+        who = caller(sock)
+        if doors.may_call(sock, who, self._gid):
+            return True
+        text = f"{doors.user(who.uid)} may not use {self.path}"
+        if who.uid not in self._strangers and len(self._strangers) < _MOST_STRANGERS:
+            self._strangers.add(who.uid)
+            log.warning("%s, and has tried to", text)
+        error = NoDaemon(text, f"join the group {doors.group(self._gid)}")
+        writer.write(protocol.failure(None, protocol.STEWARD_ERROR, error))
+        writer.close()
+        return False
 
     async def _serve(self, connection: Connection, writer: asyncio.StreamWriter) -> None:
         try:
@@ -122,10 +153,10 @@ async def _close(writer: asyncio.StreamWriter) -> None:
         pass
 
 
-def _listen(path: Path) -> socket.socket:
-    """A socket at ``path`` in the place of whatever dead one is there."""
+def _listen(path: Path, gid: int | None) -> socket.socket:
+    """A socket at ``path`` in the place of whatever dead one is there; never where a link leads."""
     with reachable(path) as name:
-        if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
+        if os.path.lexists(path) and not stat.S_ISSOCK(path.lstat().st_mode):
             raise StateFolderInUse(f"{path} is not a socket", "move that file out of the way")
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(1.0)
@@ -139,6 +170,8 @@ def _listen(path: Path) -> socket.socket:
         try:
             listening.bind(name)
             # Before listen(): until then nobody can connect, whatever the umask left open.
+            if gid is not None:
+                os.chown(name, -1, gid, follow_symlinks=False)
             os.chmod(name, 0o660)
             listening.listen(128)
         except BaseException:

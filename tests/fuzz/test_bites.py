@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 
-from node import intake, runner
+from node import intake_reading, runner
 from node.api.messages import MessageApi
 from node.intake_parser import Element, Garbage, parse
 from node.methods import Event
@@ -101,7 +101,7 @@ def garbage_that_vanishes() -> Any:
     def only_elements(*given: Any, **more: Any) -> Iterator[Element | Garbage]:
         return (item for item in parse(*given, **more) if isinstance(item, Element))
 
-    return mock.patch.object(intake, "parse", only_elements)
+    return mock.patch.object(intake_reading, "parse", only_elements)
 
 
 def a_table_that_may_be_none() -> Any:

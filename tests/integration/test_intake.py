@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import re
+import socket
 import sqlite3
 import stat
 import time
@@ -44,6 +45,7 @@ class Database:
         )
         self._tick = tick
         self.room = 1_000_000
+        self.taken: list[Message] = []
         self.commits = 0
 
     def close(self) -> None:
@@ -76,6 +78,7 @@ class Database:
             else:
                 self._db.execute("REPLACE INTO claims VALUES (?, ?)", (claim, progress))
         self.commits += 1
+        self.taken += messages
         self._tick()
         return refused
 
@@ -110,6 +113,10 @@ class World:
     def again(self, tick: Callable[[], None] = lambda: None) -> None:
         self.database = Database(self.folder / "test.db", tick)
         self.intake = Intake(self.folder, self.database, _check, self.reports.append)
+
+    def made(self, rules: claimed_file.Rules) -> Intake:
+        self.intake.close()
+        return Intake(self.folder, self.database, _check, self.reports.append, rules)
 
     def end(self) -> None:
         self.intake.close()
@@ -275,29 +282,77 @@ async def test_without_leases_a_file_is_read_once_it_stops_growing(
     assert len(world.rejects()) == 1
 
 
+def linked(path: Path) -> None:
+    path.with_name("elsewhere").write_bytes(document("never"))
+    os.link(path.with_name("elsewhere"), path)
+
+
+def a_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(path))
+
+
 @pytest.mark.parametrize(
     ("what", "make"),
     [
         ("a symbolic link", lambda path: path.symlink_to("elsewhere")),
+        ("a symbolic link", lambda path: path.symlink_to("nowhere")),
         ("a FIFO", lambda path: os.mkfifo(path)),
         ("a folder", lambda path: path.mkdir()),
+        ("a special file", a_socket),
+        ("a hard link", linked),
+        ("bytes, more than 100,000", lambda path: path.write_bytes(document("never") * 10_000)),
     ],
 )
-async def test_what_is_not_a_regular_file_is_refused_and_left_alone(
+async def test_what_is_not_safe_is_put_aside_once_and_the_next_file_is_taken(
     world: World, what: str, make: Callable[[Path], None]
 ) -> None:
-    make(world.file)
     (world.folder / "elsewhere").write_bytes(document("never"))
-    for _ in range(3):
-        assert await world.intake.look() == intake.POLL
-    assert not world.intake.status.open
-    assert len(world.reports) == 1
-    assert what in str(world.reports[0])
-    world.file.rmdir() if world.file.is_dir() else world.file.unlink()
+    world.intake = world.made(claimed_file.Rules(most=100_000))
+    make(world.file)
+    for _ in range(4):
+        await world.intake.look()
+    assert world.intake.status.open
+    assert stat.S_ISREG(world.file.lstat().st_mode)
+    assert stat.S_IMODE(world.file.lstat().st_mode) & 0o002 == 0
+    [report] = world.reports
+    assert what in str(report)
+    [kept] = (world.folder / "rejected").glob("*.refused")
+    assert str(kept) in str(report)
     world.append(document("a"))
     await world.settle()
     assert world.database.accepted() == ["a"]
-    assert world.intake.status.open
+    world.again()
+    await world.settle()
+    assert (world.database.accepted(), len(world.reports)) == (["a"], 1)
+
+
+async def test_a_file_that_is_exchanged_for_a_link_after_its_claim_is_not_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (world.folder / "elsewhere").write_bytes(document("never"))
+    real = claimed_file.Rules.check
+    swaps = [2]
+
+    def check(rules: claimed_file.Rules, found: os.stat_result) -> None:
+        real(rules, found)
+        if swaps[0]:
+            swaps[0] -= 1
+            for path in world.claimed():
+                path.unlink()
+                path.symlink_to("elsewhere")
+
+    monkeypatch.setattr(claimed_file.Rules, "check", check)
+    world.append(document("never"))
+    await world.settle()
+    assert world.database.accepted() == []
+    assert any("a symbolic link" in str(report) for report in world.reports)
+
+
+async def test_messages_of_a_file_have_its_owner_for_their_operator(world: World) -> None:
+    world.append(document("a"))
+    await world.settle()
+    assert [one.operator.uid for one in world.database.taken] == [os.geteuid()]
 
 
 async def test_a_full_queue_makes_the_file_wait_and_nothing_is_lost(world: World) -> None:

@@ -80,6 +80,8 @@ def test_every_flag_can_be_given_in_each_place(tmp_path: Path) -> None:
         "hello-interval": "1",
         "label": "k=v",
         "link": "slow",
+        "socket-group": "ops",
+        "intake-owners": "ann,1234",
         "restored": "true",
     }
     expected: dict[str, Any] = {
@@ -98,6 +100,8 @@ def test_every_flag_can_be_given_in_each_place(tmp_path: Path) -> None:
         "hello_interval": 1.0,
         "labels": {"k": "v"},
         "link": "slow",
+        "socket_group": "ops",
+        "intake_owners": ("ann", "1234"),
         "restored": True,
     }
     assert set(values) | {"config"} == {key.name for key in FLAGS}
