@@ -75,7 +75,7 @@ class Access:
         if broker.has_user:
             return "the broker refuses this user and password", "see --broker-address"
         if self.seed:
-            what = f"the broker does not know this node's key yet: {self.nkey}"
+            what = f"the broker does not know this node's key, not yet or no more: {self.nkey}"
             return what, "at central: steward nodes pending, accept; does the broker read its list?"
         return "the broker lets in only whom it knows", "join with a token: steward keys join"
 

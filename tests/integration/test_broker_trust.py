@@ -310,7 +310,7 @@ async def test_a_key_that_is_not_known_yet_is_told_once_and_tried_for_ever(
         ping=1, patience=5, unacknowledged=5, retry_first=0.05, retry_most=0.1
     )
     async with running(bus):
-        await wait_for(lambda: "does not know this node's key yet" in bus.last_error)
+        await wait_for(lambda: "does not know this node's key, not yet" in bus.last_error)
         assert public_nkey(town.seeds[BAD]) in bus.last_error
         await asyncio.sleep(0.5)
         assert len([r for r in caplog.records if "no link" in r.message]) == 1
