@@ -124,6 +124,26 @@ async def test_what_waits_is_judged_anew_right_before_its_start(
     assert world.ran() == [first]
 
 
+async def test_a_restart_starts_nothing_that_is_not_permitted_any_more(
+    ship: Ship, world: Fleet, tmp_path: Path
+) -> None:
+    """What runs goes on: it was permitted when it started."""
+    process = await ship.start(ANY)
+    go = tmp_path / "go"
+    wait = f"while ! test -e {go}; do sleep 0.05; done; "
+    [first] = await world.submit(world.command("ship1", before=wait))
+    [second] = await world.submit(world.command("ship1"))
+    await world.reaches(first, "running")
+    await world.reaches(second, "delivered")
+    await process.kill()
+    ship.write(ANY + 'operators = ["nobody-here"]\n')
+    await process.start()
+    go.touch()
+    ended = await world.ends([first, second])
+    assert [m["state"] for m in ended] == ["succeeded", "refused"]
+    assert world.ran() == [first]
+
+
 async def test_a_rate_refuses_and_says_when_there_will_be_room(ship: Ship, steward: Shell) -> None:
     process = await ship.start(ANY + 'rate = "2/h"\n')
     for wanted in (0, 0, 7, 7):
