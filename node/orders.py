@@ -24,6 +24,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _KINDS = ("CommandACK", "CommandNACK")
 _MOST_STATEMENTS = 4096
+_LONGEST = 1e9
 
 
 class Order(NamedTuple):
@@ -118,7 +119,7 @@ def task(order: Order) -> Task:
     operator, uid = body.get("operator", ""), body.get("operatorUid")
     if not isinstance(operator, str) or not (uid is None or type(uid) is int):
         raise Denial("the order's operator is no name with a uid")
-    return Task(argv, _stdin(body), float(seconds) or None, operator, uid)
+    return Task(argv, _stdin(body), float(min(seconds, _LONGEST)) or None, operator, uid)
 
 
 def _stdin(body: Mapping[str, Any]) -> bytes:

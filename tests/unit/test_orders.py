@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from node import accounts
 from node.accounts import Power
 from node.order_book import OrderBook
+from node.runner import Runner
 from node.runner_requests import Denial, Refusal
 from node.warrants import Start, Warrants
 from steward.signing import SigningKey
@@ -81,6 +85,7 @@ def test_what_runs_is_what_was_signed_whatever_the_daemon_says(bench: Bench) -> 
 def test_the_permit_caps_the_time_and_a_node_that_central_certifies_may_too(bench: Bench) -> None:
     assert bench.judge(bench.keys.order("uptime", methodTimeout=86400))[2] == 600
     assert bench.judge(bench.keys.order("uptime"))[2] == 600
+    assert bench.judge(bench.keys.order("uptime", methodTimeout=10**400))[2] == 600
     order = bench.keys.order("id", frm="ship1", key=bench.keys.ship1, operator="ann")
     assert bench.judge(order)[2] is None
 
@@ -227,3 +232,41 @@ def test_nothing_is_judged_without_an_anchor(bench: Bench) -> None:
     (bench.folder / "etc" / "anchor").write_text('node = "ship2"\n')
     with pytest.raises(Refusal, match="anchor: it needs node, central and key"):
         bench.judge(bench.keys.order("uptime"))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("AAAA"),
+    lambda some: st.lists(some, max_size=3) | st.dictionaries(st.text(), some, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_request_and_no_signed_body_ends_the_runner(bench: Bench, data: st.DataObject) -> None:
+    """Whatever the daemon or a sender says: an answer."""
+    names = ("data", "methodTimeout", "operator", "operatorUid", "stdin", "stdinB64", "parallel")
+    body: dict[str, Any] = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(names, JSON)))
+    order = bench.keys.order("uptime", **body)
+    changed = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(order, JSON)))
+    runner = Runner.__new__(Runner)
+    runner.stopping = False
+    runner.judge = bench.warrants.judge
+    runner.children = Started()  # type: ignore[assignment]
+    request = {"op": "start", "key": "0" * 32, "order": order | changed}
+    answer = runner.answer(json.dumps(request).encode())
+    assert answer.keys() & {"started", "error", "refused"}
+    assert "started" not in answer or not changed.keys() - {"statements"}
+
+
+class Started:
+    """In the place of the runner's children."""
+
+    pid = 1
+    started = 1.0
+
+    def is_claimed(self, _key: str) -> bool:
+        return False
+
+    def start(self, *_: object) -> Started:
+        return self
