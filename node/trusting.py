@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from steward import token as tokens
 from steward.config import Settings
 from steward.errors import TrustError
+from steward.joining import take
+from steward.key_change import next_keys
 from steward.key_files import TRUST, Keys, TrustFile, keys_folder, load_or_make, read_trust
 from steward.keyring import Keyring
 from steward.statements import Statement
@@ -32,9 +35,13 @@ class Trusting:
 
 async def open_trust(settings: Settings, store: Store) -> Trusting | None:
     """The node's keys, which are made at the first start; None, and a loud word, if there is
-    nobody whom it trusts. Raises TrustError: a file that cannot be used, or a store that has been
-    used with keys and finds none; OSError."""
+    nobody whom it trusts, and no join token among systemd's credentials. Raises TrustError: a file
+    that cannot be used, or a store that has been used with keys and finds none; OSError."""
+    next_keys(settings.state_dir)  # a change that was cut short is finished
     keys, file = load_or_make(settings.state_dir), read_trust(settings.state_dir)
+    if file is None and (given := tokens.credential()):
+        file = take(settings.state_dir, tokens.parse(given, store.clock.wall()))
+        log.info("joined %s by the token that systemd handed over", file.central)
     if file is None:
         if await store.read(lambda t: t.trust.is_trusting()):
             raise TrustError(

@@ -71,6 +71,8 @@ def health(status: Mapping[str, Any]) -> Iterator[Finding]:
         why = f": {broker['error']}" if broker.get("error") else ""
         what = f"the daemon has no link to {broker.get('address')}{why}"
         yield warning(what, "what is sent meanwhile is kept, and goes when the link is back")
+    if standing := status.get("standing"):
+        yield warning(f"this node does not belong: {standing}", "compare it at central; accept it")
     store = status.get("store") or {}
     intake = status.get("intake") or {}
     if intake.get("open", True):

@@ -16,8 +16,9 @@ from steward import token as tokens
 from steward.cli import exits, output, views
 from steward.cli.options import Duration, ask, prints, talks
 from steward.cli.owner import as_owner
-from steward.errors import NoDaemon, NotPossible, TrustError, UnknownId, UsageError
-from steward.key_files import TrustFile, keys_folder, load_or_make, read_trust, write_trust
+from steward.errors import NoDaemon, TrustError, UnknownId, UsageError
+from steward.joining import take
+from steward.key_files import keys_folder, load_or_make, read_trust
 from steward.signing import fingerprint
 
 _HEADERS: Final = ("NODE", "STATE", "SERIAL", "SINCE", "FINGERPRINT", "MAY SEND TO")
@@ -94,20 +95,8 @@ def _text(file: str) -> str:
 
 def _joined(token: tokens.Token, state_dir: Path, form: str) -> int:
     with as_owner(state_dir):
-        before = read_trust(state_dir)
-        if before is not None and (before.central, before.key) != (token.central, token.key):
-            raise NotPossible(
-                f"this node trusts {before.central} {fingerprint(before.key)} already",
-                f"to change that, stop the node and move {keys_folder(state_dir)} away",
-            )
+        take(state_dir, token)
         own = load_or_make(state_dir)
-        write_trust(
-            state_dir,
-            TrustFile(
-                central=token.central, key=token.key, brokers=token.brokers, ca=token.ca,
-                joiner=token.joiner, serial=token.serial,
-            ),
-        )  # fmt: skip
     told = {
         "central": token.central,
         "centralFingerprint": fingerprint(token.key),
