@@ -145,7 +145,7 @@ def nodes_file(
         users += _user("who joins", _own(joiner, "those who join", taken), *_of_joiner(me))
     for name, member in sorted(known.items()):
         node = node_name(name)
-        others = [node_name(to) for to in member.to if to in known and to != name]
+        others = [node_name(to) for to in member.to if to in (*known, me) and to != name]
         may = _of_node(node, me, others, senders[name])
         for nkey in member.nkeys:
             if _NKEY.fullmatch(nkey) and nkey not in taken:

@@ -244,7 +244,7 @@ class Bus:
             if any(name.lower() in text for name in mine):
                 self._role.loopback.refused(text)
             else:
-                self._outage.tell(text, f"the broker at {self.address}: {text}")
+                self._outage.denied(text, self.address)
 
     def _up(self, client: Client, link: Link, role: Role) -> None:
         self._client, self._link = client, link

@@ -143,10 +143,6 @@ class Link:
         writer.transport.set_write_buffer_limits(high=0)
         return link
 
-    @property
-    def has_tls(self) -> bool:
-        return self._sealed is not None
-
     def buffered(self) -> int:
         """Bytes taken for sending that this process still holds."""
         return 0 if self.lost.done() else self._writer.transport.get_write_buffer_size()

@@ -33,6 +33,11 @@ class Outage:
         text = self._explained(error, broker, link)
         self.tell(text, f"no link to the broker at {broker.shown}: {text}; trying for ever")
 
+    def denied(self, text: str, shown: str) -> None:
+        """The broker at ``shown`` lets this node in, but not do one thing."""
+        hint = "; it may send to others than central once central says so: steward keys trust"
+        self.tell(text, f"the broker at {shown}: {text}{hint if self.access.seed else ''}")
+
     def tell(self, text: str, line: str) -> None:
         self.text = text
         if line not in self._told:

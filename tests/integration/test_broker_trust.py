@@ -274,7 +274,7 @@ async def test_central_cannot_be_read_from_either_and_says_nothing_to_the_server
 
 
 async def test_a_route_opens_what_it_needs_in_both_directions_and_no_more(town: Town) -> None:
-    town.routes = {SHIP: [OTHER]}
+    town.routes = {SHIP: [OTHER], OTHER: [CENTRAL]}
     town.write()
     town.broker.reload()
     async with running(town.bus(SHIP)) as ship, running(town.bus(OTHER)) as other:
@@ -285,6 +285,7 @@ async def test_a_route_opens_what_it_needs_in_both_directions_and_no_more(town: 
         assert await _arrives(other, "ship1.EventACK.Result", ship)
         assert await _arrives(other, "ship1.EventNACK.Running", ship)
     async with trying(town, OTHER) as raw:
+        assert await raw.publish("central.CommandACK.ShellCommand")
         assert not await raw.publish("ship1.CommandACK.ShellCommand")
         assert not await raw.publish("ship1.EventACK.TextLogging")
         assert not await raw.subscribe("ship1.*.*")
