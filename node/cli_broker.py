@@ -164,15 +164,16 @@ def _told(setup: Setup, state_dir: Path) -> None:
     file = setup.folder / "broker.conf"
     kept = broker_setup.folder_of(state_dir).absolute()
     line(str(file))
+    listed = broker_setup.NODES
     note(f"{file}: the server's configuration; it listens on {setup.host}, port {setup.port}")
     note(f"{setup.tls.certificate}, {setup.tls.key}: what it shows")
-    note(f"{kept / broker_setup.NODES}: whom it lets in; central keeps it")
+    note(f"{kept / listed}: whom it lets in; central keeps it true")
     if setup.folder == kept:
-        note("run it: steward broker; or: nats-server -c, and nats-server --signal reload after")
-        note("each change of the last")
+        note("next: steward broker, which follows that list by itself")
+        note(f"or: nats-server -c {file}, and nats-server --signal reload when {listed} changes")
     else:
-        note(f"run it: nats-server -c {file}; bring it each change of the last, and then")
-        note("nats-server --signal reload")
+        note(f"next: nats-server -c {file}; when central's {listed} changes, copy it there,")
+        note("and: nats-server --signal reload")
     note("a daemon that runs learns of another CA when it is restarted")
 
 
