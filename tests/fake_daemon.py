@@ -91,11 +91,8 @@ class FakeDaemon:
     async def _serve(self) -> None:
         self.loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        names = (
-            "status submit messages message wait cancel retry replay resolve nodes node hold "
-            "release clear forget errors processes startProcess"
-        )
-        handlers = {name: self._recorded(name) for name in names.split()}
+        names = [name.removeprefix("do_") for name in dir(self) if name.startswith("do_")]
+        handlers = {name: self._recorded(name) for name in names}
         async with ControlServer(self.folder / SOCKET_NAME, handlers) as self.server:
             self._ready.set()
             await self._stop.wait()

@@ -90,7 +90,9 @@ def _text(file: str) -> str:
         with open(file, encoding="utf-8") as opened:
             return opened.read(_MOST)
     except UnicodeDecodeError:
-        raise TrustError(f"{file} holds no join token", "it is one line of letters") from None
+        raise UsageError(f"{file} is not text", "give the file that was made for this") from None
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}", "a file, or - and paste it") from None
 
 
 def _joined(token: tokens.Token, state_dir: Path, form: str) -> int:
