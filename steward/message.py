@@ -149,6 +149,11 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defau
         return self.stdin_b64 or self.stdin.encode()
 
     @property
+    def shown(self) -> tuple[str, ...]:
+        """Its data, for people."""
+        return (HIDDEN,) if self.secret else self.data
+
+    @property
     def without_secrets(self) -> Body:
         """What is kept of a secret message's body after its end."""
         return msgspec.structs.replace(self, data=(), stdin="", stdin_b64=b"")
@@ -264,7 +269,7 @@ def check(
         retry_of=retry_of,
         operator=operator,
     )
-    if secret and message.data == (HIDDEN,):
+    if message.data == (HIDDEN,):
         raise InvalidMessage(
             "what a secret message was sent with is not kept", "send it anew, with its data"
         )

@@ -11,7 +11,7 @@ import msgspec
 
 from steward.errors import UsageError, nearest
 from steward.ledger import Shared
-from steward.message import FINAL, HIDDEN, OPEN, Body, State
+from steward.message import FINAL, OPEN, Body, State
 from steward.outbox_rows import ILL
 
 PROBLEMS = FINAL - {State.SUCCEEDED, State.PUBLISHED, State.CANCELLED}
@@ -218,9 +218,7 @@ class Choice:
 
     def _has(self, n: int) -> bool:
         *texts, body = self.con.execute(_TEXTS, (n,)).fetchone()
-        content = _body.decode(body)
-        data = (HIDDEN,) if content.secret else content.data
-        found = [item.casefold() for item in (*texts, *data)]
+        found = [item.casefold() for item in (*texts, *_body.decode(body).shown)]
         return all(any(word in item for item in found) for word in self._words)
 
 

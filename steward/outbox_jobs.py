@@ -161,7 +161,7 @@ class Jobs:
             "ended": None if is_open or unconfirmed else rfc3339(ended),
             "method": method,
             "commandOrEvent": kind,
-            "data": list(_body.decode(body).data),
+            "data": list(_body.decode(body).shown),
             "messages": sum(states.values()),
             "nodes": nodes,
             "open": is_open,
@@ -172,7 +172,7 @@ class Jobs:
 
 def _has(job: str, first: Sequence[Any], text: str) -> bool:
     *_, method, body = first
-    return any(text in item.casefold() for item in (job, method, *_body.decode(body).data))
+    return any(text in item.casefold() for item in (job, method, *_body.decode(body).shown))
 
 
 def _told(key: _Key, group: _Group) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from steward.errors import UnknownId
 from steward.handoff.look import attempts_at
 from steward.handoff.state import Now
 from steward.ledger import Shared
-from steward.message import FINAL, HIDDEN, Body, MessageId
+from steward.message import FINAL, Body, MessageId
 from steward.outbox_choice import Choice, position, wanted
 from steward.result import with_texts
 
@@ -115,7 +115,7 @@ class History:
             "toNode": node,
             "commandOrEvent": kind,
             "method": method,
-            "data": [HIDDEN] if content.secret else list(content.data),
+            "data": list(content.shown),
             **_stdin(content),
             "secret": content.secret,
             "timeout": timeout,

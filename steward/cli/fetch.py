@@ -108,7 +108,9 @@ async def _save(pull: Pull, to: Path) -> None:
 
 
 def _opened(part: Path) -> BinaryIO:
-    return open(part, "ab+")
+    """It may lie where others may write: a link of theirs is not followed."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return open(os.open(part, flags, 0o666), "ab+")
 
 
 async def _collect(

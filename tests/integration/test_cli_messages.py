@@ -245,3 +245,16 @@ async def test_many_large_outputs_are_listed_page_by_page(typed: Shell, town: Fl
         answer = await town.ask("wait", ids=[id for id in job if id not in told], timeout=5)
         told += [m["id"] for m in answer["done"]]
         assert set(answer["pending"]) == set(job) - set(told)
+
+
+async def test_a_link_that_somebody_has_planted_is_not_followed(
+    typed: Shell, tmp_path: Path
+) -> None:
+    id = (await typed("send", "ship1", "--detach", "--", "echo", "x")).out.decode().strip()
+    await typed("messages", "follow", id)
+    saved, precious = tmp_path / "saved", tmp_path / "precious"
+    precious.write_text("mine")
+    saved.with_name("saved.part").symlink_to(precious)
+    done = await typed("messages", "output", id, "--to", str(saved))
+    assert (done.status, "cannot be written" in done.err) == (2, True)
+    assert precious.read_text() == "mine"

@@ -89,7 +89,8 @@ async def test_nothing_that_people_look_at_tells_of_it(
         ["messages", "show", id], ["messages", "show", id, "-o", "json"],
         ["messages", "ls", "-o", "json"], ["messages", "ls", "--text", word],
         ["messages", "follow", id, "--wait", "1"], ["messages", "retry", id],
-        ["messages", "output", id], ["status"], ["processes", "ship1"], ["errors", "ls"],
+        ["messages", "output", id], ["status"], ["jobs", "ls", "-o", "json"],
+        ["processes", "ship1"], ["errors", "ls"],
     ):  # fmt: skip
         done = await steward(*command)
         assert word not in done.out.decode() + done.err, command

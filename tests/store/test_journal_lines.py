@@ -153,6 +153,14 @@ async def test_a_notice_that_was_not_published_after_all_has_one_end(store: Stor
     assert await store.read(lambda t: t.records.journal(500)) is None
 
 
+async def test_a_secret_is_on_no_line(store: Store) -> None:
+    secret = msgspec.structs.replace(new(data=["sh", "-c", "password"]), secret=True, stdin=b"pw")
+    await submit(store, secret)
+    [line] = await next_lines(store)
+    assert (line["data"], line["secret"], line["uid"]) == (["(secret)"], True, 7)
+    assert {"stdin", "stdinB64"}.isdisjoint(line)
+
+
 @pytest.mark.parametrize("stdin", [b"line\n\xe2\x82\xac\x00", b"\xff"])
 async def test_what_a_command_reads_is_on_its_line_and_on_no_other(
     store: Store, stdin: bytes

@@ -133,6 +133,14 @@ async def test_what_is_shown_and_found_of_it(store: Store) -> None:
         assert len(page["messages"]) == count, text
 
 
+async def test_a_job_shows_no_more(store: Store) -> None:
+    await submit(store, secret("password", job="j"), secret("password", job="j"))
+    for text, count in (("password", 0), ("secret", 1)):
+        page = await store.read(lambda t, x=text: t.jobs.jobs(text=x))  # type: ignore[misc]
+        assert [job["data"] for job in page["jobs"]] == [[HIDDEN]] * count
+    assert "password" not in str(await store.read(lambda t: t.jobs.job("j")))
+
+
 async def test_the_output_that_an_older_node_tells_is_not_kept(store: Store) -> None:
     message, word = secret("x"), token_hex(16)
     await submit(store, message)

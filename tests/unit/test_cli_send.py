@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -211,3 +212,27 @@ def test_the_id_in_the_note_can_be_shown(daemon: FakeDaemon, steward: Steward) -
     found = re.search(r"\(message (\S+)\)", ran.err)
     assert found
     assert steward("messages", "show", found[1]).status == 0
+
+
+def test_what_it_reads_and_that_it_is_secret_goes_with_it(
+    daemon: FakeDaemon, steward: Steward, tmp_path: Path
+) -> None:
+    for content, field in ((b"text", {"stdin": "text"}), (b"\xff", {"stdinB64": "/w=="})):
+        (tmp_path / "given").write_bytes(content)
+        given = ("--stdin", str(tmp_path / "given"))
+        steward("send", "ship1", "--detach", "--secret", *given, "--", "true")
+        [message] = daemon.asked("submit")[-1]["messages"]
+        assert message.items() >= {"secret": True, "data": ["true"], **field}.items()
+    steward("send", "ship1", "--detach", "--", "true")
+    [message] = daemon.asked("submit")[-1]["messages"]
+    assert {"secret", "stdin", "stdinB64"}.isdisjoint(message)
+
+
+def test_a_secret_ones_output_is_not_looked_for(daemon: FakeDaemon, steward: Steward) -> None:
+    id = steward("send", "ship1", "--detach", "--", "true").out.strip()
+    daemon.messages[id]["secret"] = True
+    ran = steward("messages", "output", id)
+    assert (ran.status, ran.out) == (7, "")
+    assert "is not kept" in ran.err
+    assert "(secret)" in steward("messages", "show", id).out
+    assert "'(secret)'" not in steward("messages", "ls").out

@@ -57,6 +57,18 @@ def test_what_is_none_is_refused_by_name(given: dict[str, Any]) -> None:
         made(**given)
 
 
+@pytest.mark.parametrize("secret", [True, False])
+def test_what_stands_for_a_secret_is_no_data(secret: bool) -> None:
+    with pytest.raises(InvalidMessage, match="not kept"):
+        made(data=["(secret)"], secret=secret)
+
+
+@pytest.mark.parametrize("value", ["yes", 1, None, []])
+def test_a_secret_is_marked_by_true_or_false(value: object) -> None:
+    with pytest.raises(InvalidMessage, match="secret is"):
+        made(secret=value)
+
+
 def test_bytes_count_towards_the_size_of_a_message() -> None:
     with pytest.raises(InvalidMessage, match="bytes, more than"):
         made(stdin="x" * 524_288)
