@@ -1,5 +1,5 @@
 """A broker that is a function call: what real daemons in this process publish, and what strangers
-do. It takes the place of ``node.daemon.Bus``; all behind ``Bus._on_message`` is real."""
+do. It takes the place of ``node.membership.Bus``; all behind ``Bus._on_message`` is real."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ class Air:
         """Receipts that strangers got."""
 
     def bus(
-        self, node: NodeName, addresses: Sequence[str], *, link: LinkSettings = LAN, start: str = ""
-    ) -> AirBus:
+        self, node: NodeName, addresses: Sequence[str], *, link: LinkSettings = LAN,
+        start: str = "", **_access: object,
+    ) -> AirBus:  # fmt: skip
         """In the place of ``Bus``."""
         self.buses[node] = AirBus(self, node, addresses, link=link, start=start)
         return self.buses[node]

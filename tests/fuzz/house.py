@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import node.daemon
+import node.membership
 from node.daemon import Daemon
 from node.site import NodeSite
 from steward.config import Permit, Settings
@@ -119,7 +119,7 @@ class House:
 
 @asynccontextmanager
 async def house(folder: Path, name: str, watch: Watch, **more: Any) -> AsyncIterator[House]:
-    """A daemon, running on the bus that ``node.daemon.Bus`` makes. Raises Finding if it ends."""
+    """A daemon, on the bus that ``node.membership.Bus`` makes. Raises Finding if it ends."""
     settings = Settings(
         node=NodeName(name), state_dir=folder / name, prom_host_and_port=None, hello_interval=60.0,
         central_error_logger=name == "central", permits=PERMITS,
@@ -156,7 +156,7 @@ async def on_air(refused: Counter[str]) -> AsyncIterator[Air]:
         real(site, arrived, error)
 
     with (
-        mock.patch.object(node.daemon, "Bus", air.bus),
+        mock.patch.object(node.membership, "Bus", air.bus),
         mock.patch.object(NodeSite, "not_taken", not_taken),
     ):
         yield air
