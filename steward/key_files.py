@@ -136,8 +136,8 @@ def read_secret(path: Path) -> bytes | None:
 
 
 def write_secret(path: Path, content: bytes) -> None:
-    """Durably, mode 0600, whole or not at all; the folders are made, the state folder for its group,
-    the keys' for nobody else. Raises OSError."""
+    """Durably, mode 0600, whole or not at all; the folders are made, the state folder for its
+    group, the keys' for nobody else. Raises OSError."""
     make_folder(path.parent.parent, 0o750)
     make_folder(path.parent, 0o700)
     new = path.with_name(f"{path.name}.new")
