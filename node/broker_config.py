@@ -74,14 +74,14 @@ def configuration(
         'write_deadline: "60s"',
         'ping_interval: "30s"',
         "ping_max: 5",
-        *(_tls(tls) if tls else ()),
+        *(tls_settings(tls) if tls else ()),
         *(("", f"include {_quoted(nodes)}") if nodes else ()),
         *(("", extra) if extra else ()),
     ]
     return "\n".join(parts) + "\n"
 
 
-def _tls(files: Tls) -> Iterable[str]:
+def tls_settings(files: Tls) -> Iterable[str]:
     yield ""
     yield "# From the first byte on: a client that can be talked out of TLS tells its secrets to"
     yield "# whoever does so. Clients prove who they are by their keys, not by certificates."

@@ -96,6 +96,8 @@ class Proxy:
     ) -> None:
         """``seed``: of what is lost, and of the jitter."""
         self.target = (target_host, target_port)
+        self.scheme = "nats"
+        """Of its address."""
         self.up = Direction()
         self.down = Direction()
         self.port = 0
@@ -110,7 +112,7 @@ class Proxy:
 
     @property
     def address(self) -> str:
-        return f"nats://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     @property
     def open(self) -> int:

@@ -17,19 +17,38 @@ from typing import Any
 import pytest
 
 from node.broker import Broker
+from node.broker_config import tls_settings
+from node.certificates import make_ca
 from steward.bus import Bus
 from steward.link import LAN, SLOW, Endpoint, Link, LinkSettings
 from tests.conftest import WaitFor
 from tests.integration.test_bus import CENTRAL, SHIP, running
+from tests.integration.trusted import signed
 from tests.proxy import Proxy
 
 QUICK = replace(LAN, ping=0.2, patience=0.6, publish=0.5, retry_first=0.01, retry_most=0.1)
 BIG = 512 * 1024
 
 
+@pytest.fixture(params=["nats", "tls"])
+async def broker(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Broker]:
+    """Everything has to hold with TLS, too."""
+    extra, tls = "", request.param == "tls"
+    if tls:
+        make_ca(tmp_path)
+        files = signed(tmp_path, ["127.0.0.1"])
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        extra = "\n".join(tls_settings(files))
+    async with Broker(tmp_path / "broker", port=0, extra=extra, tls=tls) as server:
+        yield server
+
+
 @pytest.fixture
 async def proxy(broker: Broker) -> AsyncIterator[Proxy]:
     async with Proxy(broker.port) as between:
+        between.scheme = "tls" if broker.tls else "nats"
         yield between
 
 
