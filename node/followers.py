@@ -7,7 +7,6 @@ again and again: a lost word, a link that comes back and a daemon that was resta
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from secrets import token_hex
@@ -24,8 +23,6 @@ from steward.message import FINAL, Kind, MessageId, State
 from steward.store import Store
 from steward.subjects import NodeName
 from steward.supervisor import Process, ProcessState
-
-log = logging.getLogger(__name__)
 
 RENEW: Final = 10.0
 """Seconds after which the node is told again."""
@@ -149,7 +146,7 @@ class Followers:
         try:
             told = self._bus.wire.open(arrived.payload, arrived.subject)
         except FrameError as error:
-            log.debug("what came on %s: %s", arrived.subject, error)
+            self._site.not_taken(arrived, error)
             return
         if followed is None or not isinstance(told, Output):
             return

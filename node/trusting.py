@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from steward import token as tokens
 from steward.config import Settings
 from steward.errors import TrustError
+from steward.handoff.state import Now
 from steward.joining import take
 from steward.key_change import next_keys
 from steward.key_files import TRUST, Keys, TrustFile, keys_folder, load_or_make, read_trust
@@ -55,7 +56,7 @@ async def open_trust(settings: Settings, store: Store) -> Trusting | None:
             f"this node has joined {file.central}, and its settings name {settings.central}",
             f"--central {file.central}, or a state folder of its own",
         )
-    said = await store.write(lambda t: _begin(t, file))
+    said = await store.write(lambda t: _begin(t, file, store.clock.now()))
     keyring = Keyring(file.central, file.key, said, serial=file.serial)
 
     def learned(statement: Statement, signed: bytes) -> None:
@@ -64,6 +65,6 @@ async def open_trust(settings: Settings, store: Store) -> Trusting | None:
     return Trusting(keys, file, Trust(settings.node, keys.signing, keyring, learned))
 
 
-def _begin(tables: Tables, file: TrustFile) -> list[bytes]:
-    tables.trust.begin_trusting()
+def _begin(tables: Tables, file: TrustFile, now: Now) -> list[bytes]:
+    tables.trust.begin_trusting(now)
     return tables.trust.statements(file.central)

@@ -159,4 +159,6 @@ class Inbox(Commands):
             accepted = [(id,) for seq, id in _ids.decode(ids).items() if seq not in refused]
             self.con.executemany("INSERT OR IGNORE INTO known VALUES (?)", accepted)
         self.con.execute("DELETE FROM in_stream")
+        self.con.execute("DELETE FROM spoken")
+        self.con.execute("UPDATE meta SET trusting = ? WHERE trusting > 0", (max(1.0, now.wall),))
         self._drop("stage = 'received'")

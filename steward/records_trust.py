@@ -61,8 +61,12 @@ class TrustRecords:
         """Whether this store has ever been used with keys: then it never is without."""
         return bool(self.con.execute("SELECT trusting FROM meta").fetchone()[0])
 
-    def begin_trusting(self) -> None:
-        self.con.execute("UPDATE meta SET trusting = 1")
+    def begin_trusting(self, now: Now) -> None:
+        self.con.execute("UPDATE meta SET trusting = ? WHERE trusting = 0", (max(1.0, now.wall),))
+
+    def _since(self) -> float:
+        """Wall time at which this store's first life with keys began, or its last renewal."""
+        return float(self.con.execute("SELECT trusting FROM meta").fetchone()[0])
 
     # ---------------------------------------------------------------- statements
 
@@ -200,12 +204,21 @@ class TrustRecords:
     # ---------------------------------------------------------------- repetitions
 
     def is_news(
-        self, frm: NodeName, store: str, said: str, start: str, steady: float, age: float
+        self,
+        frm: NodeName,
+        store: str,
+        said: str,
+        start: str,
+        steady: float,
+        age: float,
+        now: Now,
     ) -> bool:
         """Whether something outside every stream, ``said`` (kind and method) at ``steady`` of its
         sender's, has not been said before: what was captured once would otherwise be good for
         ever. Noted, if it is. ``age``: seconds since then by both wall clocks, which decides where
-        nothing is remembered: this store may be newer than what was captured."""
+        nothing is remembered: this store may be newer than what was captured. The first word of a
+        start is none that is older than this store, or than its renewal: an earlier life of it may
+        have heard it."""
         who = (frm, store, said)
         row = self.con.execute(
             "SELECT steady, starts FROM spoken WHERE frm = ? AND store = ? AND said = ?", who
@@ -213,6 +226,8 @@ class TrustRecords:
         if row is None and abs(age) > FIRST_WITHIN:
             return False
         highest, starts = (steady, []) if row is None else (row[0], _starts.decode(row[1]))
+        if start not in starts and age > now.wall - self._since():
+            return False
         if starts and start == starts[-1]:
             if steady <= highest:
                 return False

@@ -8,7 +8,7 @@ CREATE TABLE meta (
     steady    REAL NOT NULL,             -- the highest that was ever committed: goes on from there
     wall      REAL NOT NULL,             -- likewise: what tells a clock that has stepped back
     journaled INTEGER NOT NULL DEFAULT 0, -- messages.jsonl has the acceptance of messages up to here
-    trusting  INTEGER NOT NULL DEFAULT 0, -- it has had keys: without them it starts no more
+    trusting  INTEGER NOT NULL DEFAULT 0, -- wall time since when it has keys, or was renewed; 0: never had any
     open_until REAL NOT NULL DEFAULT 0   -- at central: so long unknown nodes may introduce themselves
 );
 

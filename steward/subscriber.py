@@ -200,7 +200,7 @@ class Subscribers:
         said = notice.subject.partition(".")[2]
         age = now.wall - notice.clock if is_command(notice.subject) else 0.0
         return tables.trust.is_news(
-            notice.frm, notice.store, said, notice.start, notice.steady, age
+            notice.frm, notice.store, said, notice.start, notice.steady, age, now
         )
 
     async def _answer(self, arrived: Incoming, receipt: Receipt) -> None:

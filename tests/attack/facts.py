@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from contextlib import closing
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +12,7 @@ from steward.store_file import connect_reader
 from steward.subjects import NodeName
 from tests.attack.harbour import Harbour
 from tests.attack.intruder import FORGED
-from tests.attack.papers import FLEET
+from tests.attack.papers import CENTRAL, FLEET
 
 Facts = dict[str, Any]
 
@@ -29,22 +27,20 @@ _PLACES: Final = {
 """Where a forged word would stand that was believed."""
 _STATE: Final = {
     "peers": "SELECT name, instance, held, alarm FROM peer ORDER BY name",
-    "statements": "SELECT name, kind, serial, hex(signed) FROM statement ORDER BY 1, 2, 3",
+    "revocations": "SELECT name, serial FROM statement WHERE kind = 'revocation' ORDER BY 1, 2",
     "retired keys": "SELECT name, serial FROM retirement ORDER BY 1, 2",
-    "waiting nodes": "SELECT name, hex(key), state FROM introduction ORDER BY 1, 2",
+    "refused nodes": "SELECT name, hex(key) FROM introduction WHERE state = 'refused'",
     "speakers": "SELECT DISTINCT frm FROM spoken ORDER BY 1",
-    "roster": "SELECT name, store, start, goodbye FROM roster ORDER BY name",
-    "streams": "SELECT DISTINCT frm, store FROM in_stream ORDER BY 1, 2",
     "store": "SELECT store_id FROM meta",
 }
 
 
 async def facts(here: Harbour, witnesses: list[str]) -> Facts:
     """Of the whole fleet; ``witnesses``: ids of messages that only wait."""
-    found: Facts = {"ledger": _strange_lines(here)}
+    found: Facts = {"ledger": here.strange_lines()}
     for name in FLEET:
         if name in here.started:
-            found |= _of_node(here.folder / name, name)
+            found |= _of_node(here, name)
     found["witnesses"] = dict(zip(witnesses, await here.states(witnesses), strict=True))
     found["ills"] = here.ills()
     return found
@@ -64,22 +60,43 @@ def _shown(value: object) -> str:
     return text if len(text) < 300 else f"{text[:300]}…"
 
 
-def _strange_lines(here: Harbour) -> list[str]:
-    """Lines of the ledger that no true order explains."""
-    ran, ordered = Counter(here.ran()), set(here.ordered)
-    return sorted(f"{line} x {n}" for line, n in ran.items() if line not in ordered or n > 1)
-
-
-def _of_node(folder: Path, name: NodeName) -> Facts:
+def _of_node(here: Harbour, name: NodeName) -> Facts:
     found: Facts = {}
+    folder = here.folder / name
     with closing(connect_reader(folder / "steward.db")) as con:
         for what, sql in _PLACES.items():
             found[f"{name}: {what}"] = _rows(con, sql, FORGED)
         for what, sql in _STATE.items():
             found[f"{name}: {what}"] = _rows(con, sql)
+        found[f"{name}: strange statements"] = _strange_statements(here, con)
+        found[f"{name}: strange speakers"] = _strange_speakers(here, con)
+        if name == CENTRAL:
+            found[f"{name}: wrong in the roster"] = _wrong_in_roster(here, con)
     logs = {p.name: p.read_bytes().count(FORGED.encode()) for p in folder.glob("textlogging/*")}
     found[f"{name}: text logs"] = logs
     return found
+
+
+def _strange_statements(here: Harbour, con: sqlite3.Connection) -> list[str]:
+    """What central has never said."""
+    true = {signed for _, signed in here.papers.signed}
+    rows = con.execute("SELECT name, kind, serial, signed FROM statement").fetchall()
+    return [str(row[:3]) for row in rows if row[3] not in true]
+
+
+def _strange_speakers(here: Harbour, con: sqlite3.Connection) -> list[str]:
+    """Stores that no node has ever had, and that were believed."""
+    true = {(name, store) for name, store, _ in here.lives}
+    said = "SELECT frm, store FROM in_stream UNION SELECT frm, store FROM spoken"
+    rows = con.execute(f"{said} UNION SELECT name, store FROM roster").fetchall()
+    return [msgspec.json.encode(row).decode() for row in rows if row not in true]
+
+
+def _wrong_in_roster(here: Harbour, con: sqlite3.Connection) -> list[str]:
+    """Where central's list does not show a node as it is now."""
+    rows = con.execute("SELECT name, store, start, goodbye FROM roster ORDER BY name").fetchall()
+    true = {(name, node.store, node.start, 0) for name, node in here.started.items()}
+    return [msgspec.json.encode(row).decode() for row in rows if row not in true]
 
 
 def _rows(con: sqlite3.Connection, sql: str, *values: object) -> list[str]:

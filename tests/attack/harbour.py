@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
+import msgspec
+
 from node.broker import Broker
 from node.daemon import Daemon
 from node.error_reports import ErrorReports
@@ -84,12 +86,16 @@ class Harbour:
         self.ordered: list[str] = []
         self.started: dict[NodeName, Node] = {}
         self.reports: Counter[tuple[str, str]] = Counter()
+        self.lives: set[tuple[NodeName, str, str]] = set()
+        """Name, store and start of every daemon that there was."""
 
     # ---------------------------------------------------------------- nodes
 
-    async def start(self, name: NodeName) -> None:
+    async def start(self, name: NodeName, *, restored: bool = False) -> None:
+        """``restored``: its user says that its store is an older copy."""
         counted = _counting(self.reports, name)
-        daemon = Daemon(settings_of(name, self.folder, self.broker.address))
+        settings = settings_of(name, self.folder, self.broker.address)
+        daemon = Daemon(msgspec.structs.replace(settings, restored=restored))
         with patch("node.daemon.ErrorReports", counted):
             task = asyncio.create_task(daemon.run(), name=f"{name} runs")
             ready = asyncio.create_task(daemon.ready.wait(), name=f"{name} starts")
@@ -97,7 +103,8 @@ class Harbour:
         if not daemon.ready.is_set():
             ready.cancel()
             await task
-        self.started[name] = Node(daemon, task)
+        node = self.started[name] = Node(daemon, task)
+        self.lives.add((name, node.store, node.start))
 
     async def stop(self, name: NodeName) -> None:
         node = self.started.pop(name)
@@ -189,6 +196,11 @@ class Harbour:
     def ran(self) -> list[str]:
         """The ledger's lines."""
         return self.ledger.read_text().splitlines() if self.ledger.exists() else []
+
+    def strange_lines(self) -> list[str]:
+        """Those that no true order explains, and repetitions."""
+        ran, ordered = Counter(self.ran()), set(self.ordered)
+        return sorted(f"{line} x {n}" for line, n in ran.items() if line not in ordered or n > 1)
 
 
 def _counting(reports: Counter[tuple[str, str]], name: str) -> type[ErrorReports]:

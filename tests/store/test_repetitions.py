@@ -9,11 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from steward.handoff.state import Now
 from steward.records_trust import FIRST_WITHIN, REGRESSES, TrustRecords
 from steward.subjects import NodeName
 from tests.store.conftest import new_sqlite
 
 SHIP = NodeName("ship1")
+NOW = Now(wall=1_800_000_000.0, steady=1.0)
 HELLO, SHELL = "EventNACK.SayHello", "CommandNACK.ShellCommand"
 
 
@@ -26,7 +28,7 @@ class Ear:
     def hears(
         self, start: str, *times: float, said: str = HELLO, store: str = "s", age: float = 0.0
     ) -> list[bool]:
-        return [self.records.is_news(SHIP, store, said, start, at, age) for at in times]
+        return [self.records.is_news(SHIP, store, said, start, at, age, NOW) for at in times]
 
 
 @pytest.fixture
@@ -51,6 +53,15 @@ def test_a_start_that_was_replaced_says_no_more(ear: Ear) -> None:
     assert ear.hears("a", 1000, 1100, 1200) == [False, False, False]
     assert ear.hears("c", 1050 - REGRESSES - 1) == [False]
     assert ear.hears("b", 1051) == [True]
+
+
+def test_a_command_from_before_this_store_is_none_and_one_of_its_own_time_is(ear: Ear) -> None:
+    """Its earlier life may have started it: it was lost, or a backup was put back."""
+    ear.records.begin_trusting(NOW._replace(wall=NOW.wall - 30))
+    assert ear.hears("a", 1, said=SHELL, age=31) == [False]
+    assert ear.hears("b", 2, said=SHELL, age=29) == [True]
+    assert ear.hears("a", 1, said=SHELL, age=31) == [False], "of a start that was not heard yet"
+    assert ear.hears("b", 3, said=SHELL, age=31) == [True], "its clock is known"
 
 
 def test_an_old_command_is_none_for_a_store_that_remembers_nothing(ear: Ear) -> None:

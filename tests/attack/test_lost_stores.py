@@ -1,0 +1,59 @@
+"""A node that has lost its store, or has an older one, doesn't do again what was said once."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tests.attack.harbour import Harbour, until
+from tests.attack.intruder import Intruder
+from tests.attack.papers import SHIP3
+
+
+async def once(here: Harbour) -> str:
+    """A command that is sent once, outside every stream, and has run."""
+    order = here.command(SHIP3) | {"commandOrEvent": "CommandNACK"}
+    [id] = await here.submit(order)
+
+    async def ran() -> bool:
+        return id in here.ran()
+
+    await until(ran, "it has run")
+    return id
+
+
+async def test_what_was_said_once_is_not_done_again_by_a_store_that_is_newer(
+    here: Harbour, intruder: Intruder
+) -> None:
+    await here.work()
+    await once(here)
+    letters = list(intruder.seen)
+    await here.wipe(SHIP3)
+    await intruder.say(letters)
+    await here.work()
+    assert here.strange_lines() == []
+    await once(here)
+
+
+async def test_nor_by_a_backup_that_was_put_back(
+    here: Harbour, intruder: Intruder, tmp_path: Path
+) -> None:
+    await once(here)
+    await here.stop(SHIP3)
+    shutil.copy(here.folder / SHIP3 / "steward.db", tmp_path / "backup")
+    await here.start(SHIP3)
+    await here.agree()
+    await once(here)
+    await once(here)
+    letters = list(intruder.seen)
+    await here.stop(SHIP3)
+    for file in (here.folder / SHIP3).glob("steward.db*"):
+        file.unlink()
+    shutil.copy(tmp_path / "backup", here.folder / SHIP3 / "steward.db")
+    await here.start(SHIP3, restored=True)
+    await here.submit(here.command(SHIP3, ttl=5))
+    await here.agree()
+    await intruder.say(letters)
+    await here.work()
+    assert here.strange_lines() == []
+    await once(here)
