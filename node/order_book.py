@@ -1,6 +1,6 @@
-"""What the privileged runner remembers, where only root can read and write: orders that have been
-carried out, statements about keys, and the commands that are its children.
+"""What the privileged runner remembers where only root can read and write.
 
+Orders that have been carried out, statements about keys, and the commands that are its children.
 The state folder's owner could put an old state back; this makes sure that no order is carried out
 twice all the same, and that a revoked key stays revoked.
 """

@@ -1,5 +1,4 @@
-"""What systemd hears of a daemon: that it is ready, how it is, and, while it really lives, its
-watchdog's food.
+"""What systemd hears of a daemon: that it is ready, how it is, and that it really lives.
 
 A daemon that nobody watches does nothing of this.
 """
