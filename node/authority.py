@@ -63,6 +63,7 @@ class Authority(Issuer):
             "state": one.state,
             "fingerprint": fingerprint(one.key),
             "conflict": is_other,
+            "revoked": self.ring.upto(one.name) >= 0,
             "known": fingerprint(current.public) if current and is_other else "",
             "first": one.first_at,
             "last": one.last_at,

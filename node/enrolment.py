@@ -135,11 +135,11 @@ class Enrolment:
         if self._keys.advance():
             # The old nkey goes on being let in: there is no hurry.
             self._loop.call_later(LATER, self._enter, 0)
-        elif self._keys.certified and not was:
+        elif self._keys.certified and (not was or (state == ACCEPTED and not self._keys.is_best)):
             self._enter(0)
-        if self._keys.certified:
+        if self._keys.certified and (state in ("", ACCEPTED) or not self._keys.way.joining):
             self._stand(ACCEPTED)
-        elif was:
+        elif was and not self._keys.certified:
             self._stand("revoked")
         elif state in _STANDING:
             self._stand(state)
@@ -162,6 +162,7 @@ class Enrolment:
             log.warning("%s", self.standing)
         while True:
             process.enter(ProcessState.RUNNING)
+            self._keys.tidy()
             self._choose()
             wait = await self._introduce()
             process.enter(ProcessState.WAITING)

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from node.trusting import Trusting
 from steward.access import Access
 from steward.bus import Bus
-from steward.key_change import next_keys, old_broker_seed, promote
+from steward.key_change import forget_old, next_keys, old_broker_seed, promote
+from steward.key_files import read_trust, write_trust
 from steward.signing import fingerprint
 from steward.trust import Trust
 
@@ -83,6 +86,19 @@ class OwnKeys:
     @property
     def is_best(self) -> bool:
         return self._at == 0
+
+    def keep_chain(self) -> None:
+        """At central: how its new key follows from the first has to survive the loss of its store.
+        Raises TrustError, OSError."""
+        file = read_trust(self.state_dir)
+        if file is not None:
+            said = tuple(signed.decode() for signed in self.trust.keyring.chain())
+            write_trust(self.state_dir, msgspec.structs.replace(file, said=said))
+
+    def tidy(self) -> None:
+        """Forget the old nkey once its time beside the new one is over. Raises OSError."""
+        if self.certified and len(self.trust.keyring.keys_of(self.trust.me)) == 1:
+            forget_old(self.state_dir)
 
     def advance(self) -> bool:
         """Use the next keys, if there are any and central has certified them; whether it did.

@@ -18,7 +18,7 @@ from node.own_keys import OwnKeys
 from steward.errors import NotPossible
 from steward.folders import make_folder, sync_folder
 from steward.key_change import make_next
-from steward.key_files import public_nkey
+from steward.key_files import public_nkey, read_trust
 from steward.signing import key_id
 from steward.store import Store, Tables
 from steward.subjects import NodeName, Subject, subject
@@ -95,6 +95,7 @@ class Registrar:
             new, broker = make_next(self._keys.state_dir), trusting.keys.broker
             made = await self._store.write(lambda t: self.authority.rotate(t, new, broker, overlap))
             self.learn(made.new)
+            self._keys.keep_chain()
             self._keys.advance()
             await self.write_list()
         self._news.set()
@@ -104,8 +105,11 @@ class Registrar:
         return made.facts | {"note": f"{made.facts['told']} nodes will hear of it"}
 
     def token(self, until: float) -> Token:
-        """What a new node needs until the wall time ``until``. Raises NotPossible."""
-        file, ring = self._trusting.file, self._trusting.trust.keyring
+        """What a new node needs until the wall time ``until``. Raises NotPossible, TrustError,
+        OSError."""
+        # The broker's part may have been told of another CA meanwhile.
+        file = read_trust(self._keys.state_dir) or self._trusting.file
+        ring = self._trusting.trust.keyring
         newest = ring.newest(ring.central)
         if newest is None or not file.brokers or not file.joiner:
             raise NotPossible(
@@ -222,9 +226,9 @@ class Registrar:
 
     async def _answer(self, name: NodeName, state: str, key: bytes) -> None:
         ring = self._trusting.trust.keyring
-        said: list[bytes] = []
+        said = [*ring.chain(), *await self._store.read(lambda t: t.trust.revocation_of(name))]
         if state == "accepted" and (held := ring.holder(key_id(key))) is not None:
-            said = [*ring.chain(), held.signed]
+            said.append(held.signed)
         await self._say(name, "Joined", [state, key_id(key), *(one.decode() for one in said)])
 
     # ---------------------------------------------------------------- the broker's list

@@ -57,7 +57,8 @@ async def open_trust(settings: Settings, store: Store) -> Trusting | None:
             f"--central {file.central}, or a state folder of its own",
         )
     said = await store.write(lambda t: _begin(t, file, store.clock.now()))
-    keyring = Keyring(file.central, file.key, said, serial=file.serial)
+    chain = [signed.encode() for signed in file.said]
+    keyring = Keyring(file.central, file.key, [*chain, *said], serial=file.serial)
 
     def learned(statement: Statement, signed: bytes) -> None:
         store.queue(lambda t: t.trust.keep(statement, signed, store.clock.now()))

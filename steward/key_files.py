@@ -41,13 +41,15 @@ class Keys(NamedTuple):
 
 class TrustFile(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Whom this node trusts, from ``steward keys init`` or a join token. ``key``: the public
-    signing key of ``central``, with its ``serial``. ``ca``: PEM of who has to have signed the
+    signing key of ``central``, with its ``serial``; ``said``: at central,
+    how its later keys follow from that one. ``ca``: PEM of who has to have signed the
     broker's certificate, empty: the system's. ``joiner``: the nkey seed with which a node that has
     not been accepted yet may introduce itself."""
 
     central: NodeName
     key: Annotated[bytes, Meta(min_length=PUBLIC_BYTES, max_length=PUBLIC_BYTES)]
     serial: int = 0
+    said: tuple[str, ...] = ()
     brokers: tuple[str, ...] = ()
     ca: str = ""
     joiner: str = ""

@@ -112,6 +112,11 @@ class TrustRecords:
         sql = "SELECT signed FROM statement WHERE kind = 'revocation' ORDER BY name"
         return [signed for (signed,) in self.con.execute(sql).fetchall()]
 
+    def revocation_of(self, name: NodeName) -> list[bytes]:
+        """One, or none."""
+        sql = "SELECT signed FROM statement WHERE kind = 'revocation' AND name = ?"
+        return [signed for (signed,) in self.con.execute(sql, (name,)).fetchall()]
+
     def known_revocations(self) -> int:
         """A number that grows with each revocation that is learned, for two nodes to compare."""
         sql = "SELECT coalesce(sum(serial + 1), 0) FROM statement WHERE kind = 'revocation'"

@@ -40,7 +40,7 @@ def _table(found: Sequence[Mapping[str, Any]]) -> None:
         (
             "!" if one["conflict"] else "",
             one["name"],
-            one["state"],
+            one["state"] + (", was revoked" if one.get("revoked") else ""),
             views.ago(one["first"], at),
             views.ago(one["last"], at),
             one["version"],
@@ -59,7 +59,7 @@ def _table(found: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _style(column: int, row: Sequence[str]) -> str:
-    return "red" if column < 2 and row[0] else "dim" if row[2] == "refused" else ""
+    return "red" if column < 2 and row[0] else "dim" if row[2].startswith("refused") else ""
 
 
 def chosen(found: Sequence[Mapping[str, Any]], name: str, compared: str | None) -> Any:
