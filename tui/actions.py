@@ -16,6 +16,7 @@ TITLES = {
     "errors": "Errors",
     "jobs": "Jobs",
     "health": "Health",
+    "pending": "Pending",
     "message": "A message",
     "job": "A job",
     LISTS: "Moving",

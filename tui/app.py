@@ -33,6 +33,7 @@ from tui.screens.message import MessagePage
 from tui.screens.messages import MessagesPage
 from tui.screens.nodes import NodesPage
 from tui.screens.page import WIDE, Page
+from tui.screens.pending import PendingPage
 from tui.settings import Settings
 from tui.theme import DARK, NAMES, THEMES, fitting
 from tui.times import Clock
@@ -47,6 +48,7 @@ PLACES: dict[str, type[Page]] = {
     "errors": ErrorsPage,
     "jobs": JobsPage,
     "health": HealthPage,
+    "pending": PendingPage,
 }
 GAP = 0.25
 """Seconds between two repaints for what was heard: at most four a second."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui import gauges, looks
+from tui import gauges, looks, pending
 from tui.board import Board
 from tui.ink import EMPTY, Line, Tone, between, fit, joined, line, say, width, wrapped
-from tui.keymap import Keymap
+from tui.keymap import Key, Keymap, usual
 from tui.rows import Status
 from tui.times import Clock, instant, short
 
@@ -18,7 +18,10 @@ TABS = (
     ("errors", "Errors"),
     ("jobs", "Jobs"),
     ("health", "Health"),
+    ("pending", "Pending"),
 )
+RARE = "pending"
+"""The screen that has a tab only while it is in front."""
 ORDER = ("online", "stale", "offline", "unheard", "conflict")
 BANNER_LINES = 3
 NOTE_GAP = 3
@@ -26,29 +29,30 @@ NOTE_GAP = 3
 UNDER_WAY = ("queued", "sent", "delivered", "running")
 
 
-def header(board: Board, clock: Clock, cells: int) -> Line:
-    """The daemon, its broker link, nodes by state, messages under way, new errors: in as many
-    words as there is room for."""
+def header(board: Board, clock: Clock, cells: int, key: Key = usual) -> Line:
+    """The daemon, its broker link, nodes by state, those that wait to be accepted, messages under
+    way, new errors: in as many words as there is room for."""
     time = (say(f"{clock.time(clock.now())} ", Tone.MUTED),)
     if board.status is None:
         words = line(say(" steward", Tone.STRONG), say("  no daemon yet", Tone.MUTED))
         return between(words, time, cells)
     left: Line = EMPTY
     for words_level in (3, 2, 1, 0):
-        left = _header(board, board.status, clock, words_level)
+        left = _header(board, board.status, clock, words_level, key)
         if width(left) + len(time[0].text) + 2 <= cells:
             return between(left, time, cells)
     return fit(left, cells)
 
 
-def _header(board: Board, status: Status, clock: Clock, words: int) -> Line:
+def _header(board: Board, status: Status, clock: Clock, words: int, key: Key) -> Line:
     """``words`` 3: everything; 2: no split of what is under way; 1: closer together, no round trip;
     0: a node's state is its glyph alone."""
     parts = [line(say(f" {status.node or 'steward'}", Tone.STRONG))]
     if not board.connected:
         parts.append((say("○ daemon gone", Tone.BAD),))
-    parts += [broker(status, clock, words), nodes(status, words), under_way(status, words)]
-    parts.append(new_errors(status, words))
+    parts += [broker(status, clock, words), nodes(status, words)]
+    parts.append(pending.brief(board.pending, key("go.pending")))
+    parts += [under_way(status, words), new_errors(status, words)]
     return joined(parts, "   " if words > 1 else "  ")
 
 
@@ -112,9 +116,9 @@ def _tabs(place: str, keymap: Keymap, level: int, *, read_only: bool) -> Line:
     """``level`` 2: all titles; 1: closer together; 0: only the title of the one in front."""
     parts: list[Line] = []
     for name, title in TABS:
-        if read_only and name == "compose":
-            continue
         here = name == place
+        if (read_only and name == "compose") or (name == RARE and not here):
+            continue
         tone = Tone.CHOSEN if here else Tone.MUTED
         key = keymap.first(f"go.{name}")
         word = f"{title}{' ' if level == 2 or here else ''}" if level or here else ""

@@ -9,6 +9,7 @@ from functools import cached_property
 from tui import events, processes
 from tui.held import Page
 from tui.live import Live
+from tui.pending import PendingRow
 from tui.processes import Process
 from tui.rows import ErrorRow, Health, Job, MessageRow, NodeRow, Status, briefly
 
@@ -54,6 +55,8 @@ class Board:
     job: Job | None = None
     samples: Mapping[str, MessageRow] = field(default_factory=dict)
     health: Health | None = None
+    pending: tuple[PendingRow, ...] = ()
+    pending_read: bool = False
 
     def fold(self, event: events.Heard) -> None:
         """Take in what was heard."""
@@ -68,6 +71,10 @@ class Board:
                 self.declined = f"{event.about}: {event.text}"
             case events.StatusRead():
                 self.status = event.status
+                if not event.status.decides:
+                    self.pending, self.pending_read = (), False
+            case events.PendingRead():
+                self.pending, self.pending_read = event.found, True
             case events.NodesRead():
                 self._take_nodes(event)
             case events.NodeOpened():

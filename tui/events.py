@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from textual.message import Message as Event
 
 from tui.held import Part
+from tui.pending import PendingRow
 from tui.rows import ErrorRow, Health, Job, MessageRow, NodeRow, Output, Status
 
 
@@ -132,6 +133,14 @@ class HealthRead(Heard):
     def __init__(self, health: Health) -> None:
         super().__init__()
         self.health = health
+
+
+class PendingRead(Heard):
+    """Who waits to be accepted, and who was refused, was read."""
+
+    def __init__(self, found: tuple[PendingRow, ...]) -> None:
+        super().__init__()
+        self.found = found
 
 
 class OutputCame(Heard):

@@ -60,6 +60,9 @@ class Everywhere(Guarded, App[None]):
     def do_go_health(self) -> None:
         self.go("health")
 
+    def do_go_pending(self) -> None:
+        self.go("pending")
+
     def do_draft_repeat(self) -> None:
         if (page := self.page) is not None:
             sending.repeat(page)

@@ -31,6 +31,7 @@ MOVING: Final[Mapping[str, str]] = {
     "errors": LISTS,
     "jobs": LISTS,
     "health": LISTS,
+    "pending": LISTS,
     "message": TEXTS,
     "job": LISTS,
 }

@@ -33,6 +33,7 @@ class Link:
         self._wants = Wants()
         self._pace = Pace()
         self._follows = False
+        self._decides = False
         self._changed_nodes: set[str] = set()
         self._roster: str | None = ""
         self._asking = 0
@@ -65,15 +66,16 @@ class Link:
         self._tell(events.StatusRead(status))
         self._roster = ""
         self._follows = self._wants.follow is None
-        self._pace.anew(*self._wants.topics())
+        self._decides = status.decides
+        self._pace.anew(*self._wants.topics(), reading.PENDING)
         async with asyncio.TaskGroup() as tasks:
-            reading = tasks.create_task(self._keep_fresh(client), name="console-refresh")
-            tasks.create_task(self._listen(client, reading), name="console-listen")
+            fresh = tasks.create_task(self._keep_fresh(client), name="console-refresh")
+            tasks.create_task(self._listen(client, fresh), name="console-listen")
 
-    async def _listen(self, client: Client, reading: asyncio.Task[None]) -> None:
+    async def _listen(self, client: Client, fresh: asyncio.Task[None]) -> None:
         async for note in client.notifications():
             self._note(note)
-        reading.cancel()
+        fresh.cancel()
 
     def _note(self, note: Note) -> None:
         changed = note.params
@@ -88,6 +90,10 @@ class Link:
         if names := changed.get("nodes"):
             self._changed_nodes.update(names)
             self._pace.again("nodes")
+            if self._wants.pending:
+                self._pace.again(reading.PENDING)
+            else:
+                self._pace.beside(reading.PENDING)
             if self._wants.node in names:
                 self._pace.again("node")
         if changed.get("errors"):
@@ -138,7 +144,7 @@ class Link:
     @property
     def busy(self) -> bool:
         """Whether somebody waits for an answer; what is read again by itself doesn't count."""
-        return self._asking > 0 or self._pace.is_urgent(self._wants.topics())
+        return self._asking > 0 or self._pace.is_urgent((*self._parts(), *self._always()))
 
     @contextlib.contextmanager
     def _awaiting(self) -> Iterator[None]:
@@ -156,7 +162,7 @@ class Link:
             if now >= tick:
                 tick = now + STATUS_EVERY
                 self._pace.again("status", "health")
-            wanted = (*self._parts(), "nodes", "status")
+            wanted = (*self._parts(), *self._always())
             if not self._follows:
                 await self._follow(client)
             elif ready := self._pace.ready(wanted, now):
@@ -169,7 +175,11 @@ class Link:
 
     def _parts(self) -> list[str]:
         """What this screen alone shows is read before what all of them show."""
-        return [part for part in self._wants.topics() if part != "nodes"]
+        return [part for part in self._wants.topics() if part not in ("nodes", reading.PENDING)]
+
+    def _always(self) -> tuple[str, ...]:
+        """What all of them show. Only where it is decided who belongs does anybody wait for it."""
+        return ("nodes", "status", *((reading.PENDING,) if self._decides else ()))
 
     def _age(self, now: float) -> None:
         """A node's errors leave the last hour without anything happening."""
@@ -183,7 +193,7 @@ class Link:
         last: events.Heard | None = None
         try:
             for part in parts:
-                if part in ("nodes", "status") or part in self._wants.topics():
+                if part in self._always() or part in self._wants.topics():
                     event = await self._read(client, part)
                     if last is not None and event is not None:
                         event.urgent |= last.urgent

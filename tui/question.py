@@ -23,7 +23,8 @@ TYPED = 3
 
 @dataclass(frozen=True)
 class Question:
-    """``count`` is what has to be typed if that much is at ``stake``."""
+    """``count``, or in its place a ``word``, is what has to be typed if that much is at
+    ``stake``."""
 
     text: str
     stake: Stake
@@ -31,6 +32,7 @@ class Question:
     what: Sequence[Line] = ()
     whom: Sequence[Line] = ()
     then: Sequence[Line] = ()
+    word: str = ""
 
 
 def lines(asked: Question, height: int) -> list[Line]:
@@ -69,7 +71,7 @@ def _keys(asked: Question) -> list[Line]:
     if asked.stake is Stake.COUNT:
         typed = line(
             say("Type "),
-            say(asked.count, Tone.WARN),
+            say(asked.word or asked.count, Tone.WARN),
             say(" and press enter to go on; "),
             say("esc", Tone.ACCENT),
             say(" leaves everything as it is."),
@@ -82,14 +84,17 @@ def _keys(asked: Question) -> list[Line]:
 
 
 def wrong(asked: Question, typed: str) -> Line:
-    """What is said below the field when it isn't the number."""
+    """What is said below the field when it isn't what is asked for."""
     shown = typed.strip()
-    what = f"{shown} is not {asked.count:,}" if shown else "no number"
+    wanted, nothing = (asked.word, "no name") if asked.word else (f"{asked.count:,}", "no number")
+    what = f"{shown} is not {wanted}" if shown else nothing
     return (say(f"{what}: nothing was done", Tone.BAD),)
 
 
 def is_right(asked: Question, typed: str) -> bool:
-    """Whether what was typed is the number; a thousand may have its comma."""
+    """Whether what was typed is the word, or the number; a thousand may have its comma."""
+    if asked.word:
+        return typed.strip() == asked.word
     return typed.strip().replace(",", "") == str(asked.count)
 
 

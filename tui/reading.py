@@ -8,10 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from steward.errors import UnknownId
-from tui import events, rows
+from tui import events, pending, rows
 from tui.held import Part
 from tui.wants import Client, Query, Wants
 
+PENDING = "pending"
+"""The part that is read wherever it is decided who belongs, whatever the screen shows."""
 PAGE = 200
 FIRST, NODES = 200, 1000
 """Nodes in the first page of the roster, which is on the screen before the others are read, and in
@@ -123,6 +125,11 @@ async def health(client: Client, _wants: Wants, _changed: Changed) -> events.Hea
     return events.HealthRead(rows.read(rows.Health, await client.call("health")))
 
 
+async def introductions(client: Client, _wants: Wants, _changed: Changed) -> events.Heard:
+    found = (await client.call("pending"))["pending"]
+    return events.PendingRead(pending.ordered(rows.read(pending.PendingRow, one) for one in found))
+
+
 READERS: Mapping[str, Reader] = {
     "status": status,
     "node": node,
@@ -134,6 +141,7 @@ READERS: Mapping[str, Reader] = {
     "job": job,
     "samples": samples,
     "health": health,
+    PENDING: introductions,
 }
 
 

@@ -44,7 +44,7 @@ class Action:
 
 
 _ROWS = ("nodes", "messages", "errors", "jobs")
-_VIEWS = (*_ROWS, "message", "job")
+_VIEWS = (*_ROWS, "message", "job", "pending")
 
 ACTIONS: tuple[Action, ...] = (
     Action("open.node", "enter", "its messages", "Show this node's messages", ("nodes",), 10),
@@ -89,10 +89,15 @@ ACTIONS: tuple[Action, ...] = (
         "errors.level", "l", "level", "Everything, warnings and worse, errors only",
         ("errors",), 30,
     ),
+    Action(
+        "node.accept", "a", "accept", "Accept it, once its fingerprint is compared",
+        ("pending",), 10, True,
+    ),
+    Action("node.refuse", "x", "refuse", "Turn it away", ("pending",), 15, True),
     Action("process.start", "S", "start", "Start a process that has ended", ("health",), 20, True),
     Action(
         "list.filter", "slash", "filter", "Keep rows with: words  !not  key=value  ~regex",
-        _ROWS, 40, takes="FILTER",
+        (*_ROWS, "pending"), 40, takes="FILTER",
     ),
     Action(
         "list.problems", "z", "problems", "Only what has a problem, or everything",
@@ -141,6 +146,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("go.errors", "4", "errors", "Errors: the central error log", (EVERYWHERE,)),
     Action("go.jobs", "5", "jobs", "Jobs: messages sent together", (EVERYWHERE,)),
     Action("go.health", "6", "health", "Health: the link, the store, this daemon", (EVERYWHERE,)),
+    Action("go.pending", "7", "pending", "Pending: nodes that wait to be accepted", (EVERYWHERE,)),
     Action(
         "draft.repeat", "full_stop", "repeat", "Send the last one again, after asking",
         (EVERYWHERE,), 0, True,

@@ -158,6 +158,11 @@ class Status(Row, frozen=True, kw_only=True, rename="camel"):
     alarms: list[Any] = []
     trusted: bool = False
 
+    @property
+    def decides(self) -> bool:
+        """Whether nodes wait here to be accepted."""
+        return self.trusted and self.node == self.central
+
 
 COMPARED = 8
 """Groups of a job whose outputs are read and compared; the rest are counted."""

@@ -51,7 +51,8 @@ def panels(known: Known, cells: int) -> list[Line]:
     """Everything above the processes: in two columns where there is room."""
     lines = [*alarms(known, cells - 2)]
     if cells < WIDE:
-        for title, panel in (("link", link), ("store", store), ("queue", queue)):
+        tops = (("link", link), ("trust", trust), ("store", store), ("queue", queue))
+        for title, panel in tops:
             lines += _labelled(title, panel(known, cells - 2 - LABEL))
         lines += [EMPTY, *flows(known, cells - 2, "a minute"), EMPTY]
         lines += _labelled("daemon", daemon(known, cells - 2 - LABEL))
@@ -60,7 +61,8 @@ def panels(known: Known, cells: int) -> list[Line]:
     left = cells - 2 - GAP - right
     first = [*_titled("broker link", left, link(known, left, tall=True)), EMPTY]
     first += [*_titled("store", left, store(known, left)), EMPTY]
-    first += _titled("this daemon", left, daemon(known, left))
+    first += [*_titled("this daemon", left, daemon(known, left)), EMPTY]
+    first += _titled("trust", left, trust(known, left))
     second = [*_titled("queue", right, queue_table(known, right)), EMPTY]
     second += _titled("messages a minute, last hour", right, flows(known, right))
     lines += [EMPTY] if lines else []
@@ -137,6 +139,18 @@ def link(known: Known, cells: int, *, tall: bool = False) -> list[Line]:
     head = say(f"{now_trip:<7}  ", Tone.STRONG if found.connected else Tone.FAINT)
     room = max(cells - 9 - len(text), 10)
     return [*lines, (head, *gauges.spark(trips[-room:], Tone.ACCENT), say(text, Tone.MUTED))]
+
+
+def trust(known: Known, cells: int) -> list[Line]:
+    """Whether senders prove who they are; that they need not is said loudly."""
+    status = known.board.status
+    if status is None:
+        return [(say("not known yet", Tone.MUTED),)]
+    if status.trusted:
+        on = "● on: nobody without an accepted key is believed"
+        return wrapped((say(on, Tone.GOOD),), cells)
+    off = "⚠ OFF: any sender's name is believed; "
+    return wrapped((say(off, Tone.BAD), say("steward keys init", Tone.ACCENT)), cells)
 
 
 def store(known: Known, cells: int) -> list[Line]:

@@ -69,6 +69,8 @@ class Wants:
     samples: tuple[str, ...] = ()
     """Messages to read once, each for a group of the job that is in sight."""
     health: bool = False
+    pending: bool = False
+    """Who waits to be accepted, at once; elsewhere within seconds."""
     job_settled: frozenset[str] = frozenset()
     """Samples of the job that are known and will not change."""
     job_open: frozenset[str] | None = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from steward.errors import InvalidMessage, NoDaemon, StewardError, UnknownId
+from steward.errors import InvalidMessage, NoDaemon, NotPossible, StewardError, UnknownId
 from steward.message import OPEN
 from tests.console import jobs, lists
 from tui.times import Clock
@@ -44,6 +44,7 @@ class FakeDaemon:
     health: dict[str, Any] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     groups: dict[str, list[str]] = field(default_factory=dict)
+    pending: list[dict[str, Any]] = field(default_factory=list)
     looks: int | None = None
     """How many messages or errors one answer looks through; None: all."""
     alive: bool = True
@@ -118,6 +119,29 @@ class FakeDaemon:
 
     def on_health(self) -> dict[str, Any]:
         return self.health
+
+    def on_pending(self) -> dict[str, Any]:
+        return {"pending": [dict(one) for one in self.pending]}
+
+    def on_accept(self, name: str, fingerprint: str, replace: bool) -> dict[str, Any]:
+        one = self._introduced(name, fingerprint)
+        if one["conflict"] and not replace:
+            hint = "find out why; --replace takes the new key and revokes the other"
+            raise NotPossible(f"{name} is in use with another key, {one['known']}", hint)
+        self.pending.remove(one)
+        self.tell(nodes=[name])
+        return {"name": name, "fingerprint": fingerprint}
+
+    def on_refuse(self, name: str, fingerprint: str) -> dict[str, Any]:
+        self._introduced(name, fingerprint)["state"] = "refused"
+        self.tell(nodes=[name])
+        return {"name": name, "fingerprint": fingerprint}
+
+    def _introduced(self, name: str, fingerprint: str) -> dict[str, Any]:
+        for one in self.pending:
+            if (one["name"], one["fingerprint"]) == (name, fingerprint):
+                return one
+        raise UnknownId(f"no node {name} has introduced itself", "steward nodes pending")
 
     def on_startProcess(self, name: str) -> dict[str, Any]:
         for process in self.health["processes"]:

@@ -126,7 +126,7 @@ async def test_letters_that_keys_were_mapped_to_are_still_typed() -> None:
 
 async def test_the_help_of_each_screen_names_each_of_its_keys() -> None:
     async with console(fleet()) as pilot:
-        for place in ("nodes", "messages", "compose", "errors", "health"):
+        for place in ("nodes", "messages", "compose", "errors", "health", "pending"):
             await opened(pilot, place)
             await pilot.press("f1")
             await until(pilot, lambda: pilot.app.screen.query(Lines), "the help")

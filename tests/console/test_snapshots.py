@@ -12,7 +12,7 @@ from tests.console.fake import FakeDaemon
 from tests.console.jobs_world import jobs_fleet
 from tests.console.still import screen
 from tests.console.well import well
-from tests.console.world import fleet
+from tests.console.world import fleet, joining
 from tui.app import Console
 
 
@@ -36,6 +36,10 @@ SCENES: dict[str, Sequence[str]] = {
     "job": ("5", "enter"),
     "job-diff": ("5", "down", "enter", "down", "d"),
     "health": ("6",),
+    "pending-hint": (),
+    "pending": ("7",),
+    "pending-accept": ("7", "down", "a"),
+    "pending-conflict": ("7", "a"),
     "help": ("question_mark",),
     "palette": ("ctrl+p", "'ho"),
     "command": ("colon", "'filter"),
@@ -46,7 +50,7 @@ def world(scene: str) -> FakeDaemon:
     """What the screen is a screen of."""
     if scene.startswith("job"):
         return jobs_fleet()
-    daemon = fleet()
+    daemon = joining() if scene.startswith("pending") else fleet()
     daemon.health = well()
     return daemon
 
@@ -61,7 +65,7 @@ async def test_a_screen_looks_as_it_did(
     assert await screen(app, size, SCENES[scene]) == snapshot(extension_class=Svg)
 
 
-@pytest.mark.parametrize("place", ["1", "2", "4", "5", "6"])
+@pytest.mark.parametrize("place", ["1", "2", "4", "5", "6", "7"])
 async def test_an_empty_screen_teaches(place: str, snapshot: SnapshotAssertion) -> None:
     daemon = FakeDaemon()
     app = Console(daemon.connect, clock=daemon.clock, socket="/run/s.sock")

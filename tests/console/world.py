@@ -216,3 +216,38 @@ def error(n: int, node: str, level: str, text: str, hint: str, **more: Any) -> d
         "count": count,
         "last": at,
     }
+
+
+def newcomer(name: str, fingerprint: str, **more: Any) -> dict[str, Any]:
+    """A node that has introduced itself."""
+    return {
+        "name": name,
+        "state": "pending",
+        "fingerprint": fingerprint,
+        "conflict": False,
+        "known": "",
+        "first": stamp(NOON - 260),
+        "last": stamp(NOON - 8),
+        "version": "0.1.0",
+        "machine": "2f9c77aa01d04e3c",
+        "labels": {},
+    } | more
+
+
+KEYS = tuple(f"{letter * 4}-EFGH-IJKL-MNOP-QRST-UV{letter * 2}" for letter in "ABCDE")
+"""Fingerprints."""
+
+
+def joining() -> FakeDaemon:
+    """The fleet with keys: one new node, one refused before, one whose name another has."""
+    daemon = fleet()
+    daemon.status = {"trusted": True}
+    daemon.pending = [
+        newcomer("ship11", KEYS[0], labels={"site": "bergen", "env": "test"}),
+        newcomer("old-laptop", KEYS[1], state="refused", first=stamp(NOON - 90_000)),
+        newcomer(
+            "ship2", KEYS[2], conflict=True, known=KEYS[3], machine="77aa01d04e3c2f9c",
+            first=stamp(NOON - 61),
+        ),
+    ]  # fmt: skip
+    return daemon

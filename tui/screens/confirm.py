@@ -1,4 +1,4 @@
-"""Asks before what can't be taken back: y or N, or, for many, their number typed."""
+"""Asks before what can't be taken back: y or N, or, for many, their number typed, or a name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tui.widgets.inked import Block
 
 
 class Confirm(ModalScreen[bool]):
-    """True only after y, or after the right number and enter."""
+    """True only after y, or after the right number or name and enter."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "yes", "yes", show=False),
@@ -42,12 +42,12 @@ class Confirm(ModalScreen[bool]):
                 yield Block("wrong")
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Another number is being typed: the last one is forgotten."""
+        """Something else is being typed: the last fault is forgotten."""
         event.input.remove_class("wrong")
         self.query_one("#wrong", Block).show([EMPTY])
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter in the field: only the right number is a yes."""
+        """Enter in the field: only what was asked for is a yes."""
         if question.is_right(self._asked, event.value):
             self.dismiss(True)
         else:
@@ -55,7 +55,7 @@ class Confirm(ModalScreen[bool]):
             self.query_one("#wrong", Block).show([question.wrong(self._asked, event.value)])
 
     def action_yes(self) -> None:
-        """y, where no number is asked for."""
+        """y, where nothing has to be typed."""
         if self._asked.stake is not Stake.COUNT:
             self.dismiss(True)
 

@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from steward.errors import nearest
-from tui import actions, detail, draft, equivalents, render
+from tui import actions, detail, draft, equivalents, pending, render
 from tui.arranged import Arranged
 from tui.desk import Desk
 from tui.ink import EMPTY, Line, Tone, joined, line, say
@@ -113,8 +113,9 @@ class NodesPage(ListPage):
         return self._sort if self._sort in RISING else f"-{self._sort}"
 
     def note(self) -> Line:
-        """How many answers to a ping are missing, and the rest."""
-        return joined([self._asking.note, super().note()], " · ")
+        """Who waits to be accepted, how many answers to a ping are missing, and the rest."""
+        waiting = pending.note(self.desk.board.pending, self.key("go.pending"))
+        return joined([waiting, self._asking.note, super().note()], " · ")
 
     def counted(self, rows: Sequence[NodeRow]) -> str:
         """``3 of 43 nodes``."""

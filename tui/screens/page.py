@@ -118,7 +118,8 @@ class Page(Guarded, Screen[None]):
         if not self.is_mounted or not self.query("#footer"):
             return
         desk, cells = self.desk, self.size.width
-        self.query_one("#header", Block).show([bars.header(desk.board, desk.clock, cells)])
+        header = bars.header(desk.board, desk.clock, cells, self.key)
+        self.query_one("#header", Block).show([header])
         banner = bars.banner(desk.board, desk.clock, desk.socket, cells)
         block = self.query_one("#banner", Block)
         block.show(banner)
