@@ -81,7 +81,7 @@ def _trust(settings: Settings, told: daemon.Told) -> Iterator[Finding]:
     if not trusted:
         yield machine.trust(bool(entries))
     yield from permits.permits(entries, trusted, problem, known)
-    yield from runner.runner(state, trusted)
+    yield from runner.runner(state, trusted, entries)
     yield from permits.users(entries, folder.owner(state), os.path.exists(state / MARKER))
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from node.checks import Finding, ok, warning, wrong
 from node.runner_link import MARKER
+from steward.permit_rules import Permit, matches
 
 _PATIENCE = 5.0
 
 
-def runner(state_dir: Path, trusted: bool) -> Iterator[Finding]:
-    """``trusted``: this node has keys."""
+def runner(state_dir: Path, trusted: bool, entries: Sequence[Permit]) -> Iterator[Finding]:
+    """``trusted``: this node has keys; ``entries``: its permits."""
     try:
         said = (state_dir / MARKER).read_text().strip()
     except FileNotFoundError:
@@ -31,6 +32,14 @@ def runner(state_dir: Path, trusted: bool) -> Iterator[Finding]:
         yield wrong(what, "systemctl start steward-runner, or journalctl -u steward-runner")
     else:
         yield ok(f"the runner that root has started answers at {said}")
+    without = [
+        f"permit[{number}]"
+        for number, entry in enumerate(entries, 1)
+        if not entry.user and any(matches(glob, "ShellCommand") for glob in entry.methods)
+    ]
+    if without:
+        what = f"{', '.join(without)} without a user: commands run as the daemon's own"
+        yield warning(f"{what}, which can read this node's keys", "name a user there")
 
 
 def _reached(state_dir: Path, address: str) -> str:
