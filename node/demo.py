@@ -7,7 +7,8 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,89 +16,15 @@ import click
 
 from node.at_sea import show
 from node.fleet import end_commands, fleet
+from node.story import Story
 from node.world import World, world
-from steward.errors import StewardError
-from steward.text import safe
+from steward.errors import NotPossible, UsageError
 
 SHIPS = ("ship1", "ship2", "ship3")
 START_WITHIN = 60.0
 """Seconds for the ships beside those."""
 AWAY = 5
 """Commands that wait for the ship that is away."""
-
-
-class Story:
-    """Tells what happens, second by second, and keeps what was promised and whether it held."""
-
-    def __init__(self, here: World) -> None:
-        self.here = here
-        self.held: list[tuple[bool, str]] = []
-        self._began = time.monotonic()
-        self._told: dict[str, str] = {}
-        self._names: dict[str, str] = {}
-
-    def say(self, text: str) -> None:
-        click.echo(f"{time.monotonic() - self._began:6.1f}s  {safe(text)}")
-
-    def chapter(self, text: str) -> None:
-        click.echo(f"\n{text}")
-
-    def promise(self, held: bool, text: str) -> None:
-        self.held.append((held, text))
-        self.say(f"{'✓' if held else '✗'} {text}")
-
-    async def send(self, node: str, *argv: str, name: str = "", **more: Any) -> str:
-        """Accept one command; its id."""
-        message = {
-            "toNode": node, "data": list(argv), "commandOrEvent": "CommandACK",
-            "method": "ShellCommand", **more,
-        }  # fmt: skip
-        return await self.submit(message, name or f"{node}: {' '.join(argv)}")
-
-    async def submit(self, message: dict[str, Any], name: str) -> str:
-        answer = await self.here.ask("submit", messages=[message])
-        if answer["refused"]:
-            refused = answer["refused"][0]
-            raise StewardError(refused["text"], refused["hint"])
-        id: str = answer["accepted"][0]["id"]
-        self._names[id] = name
-        return id
-
-    async def look(self, ids: Iterable[str]) -> list[dict[str, Any]]:
-        """The messages as they are now; each change of state is told."""
-        found = [await self.here.ask("message", id=id) for id in ids]
-        for message in found:
-            state = described(message)
-            if self._told.get(message["id"]) != state:
-                self._told[message["id"]] = state
-                self.say(f"  {self._names[message['id']][:44]:<44} {state}")
-        return found
-
-    async def follow(self, ids: Iterable[str], seconds: float = 30.0) -> list[dict[str, Any]]:
-        """Until all have a proved end, or the time is up."""
-        ids = list(ids)
-        until = time.monotonic() + seconds
-        while True:
-            found = await self.look(ids)
-            if all(m["confirmed"] for m in found) or time.monotonic() > until:
-                return found
-            await asyncio.sleep(0.1)
-
-
-def described(message: dict[str, Any]) -> str:
-    """A message's state in a line."""
-    state: str = message["state"]
-    ended = state not in ("queued", "sent", "delivered", "running")
-    if ended and not message["confirmed"]:
-        state += " (unconfirmed)"
-    if message["state"] in ("queued", "sent") and message["attempts"] > 1:
-        state += f", attempt {message['attempts']}"
-    result = message.get("result")
-    if result and result.get("exitCode"):
-        state += f", exit status {result['exitCode']}"
-    if ended and message["reason"]:
-        state += f": {message['reason']}"
-    return state
 
 
 async def commands(story: Story) -> None:
@@ -119,14 +46,14 @@ async def commands(story: Story) -> None:
     )
 
 
-async def ship_away(story: Story, ledger: Path) -> None:
+async def ship_away(story: Story, here: World, ledger: Path) -> None:
     story.chapter("ship2 loses its power switch while a command runs; five more wait for it")
     long = await story.send(
         "ship2", "sh", "-c", f"echo long >> {ledger}; sleep 3; echo survived", name="ship2: long"
     )
     while (await story.look([long]))[0]["state"] not in ("running", "succeeded"):
         await asyncio.sleep(0.05)
-    await story.here.nodes["ship2"].kill()
+    await here.nodes["ship2"].kill()
     story.say("ship2's daemon is gone (kill -9)")
     append = f'echo "$0" >> {ledger}'
     waiting = [
@@ -143,13 +70,13 @@ async def ship_away(story: Story, ledger: Path) -> None:
         f"one dead ship delays nobody else (the others answered within {took:.1f} s)",
     )
     story.say("meanwhile the broker goes away for three seconds, too")
-    await story.here.broker.stop()
+    await here.broker.stop()
     for _ in range(6):
         await story.look(waiting)
         await asyncio.sleep(0.5)
-    await story.here.broker.start()
+    await here.broker.start()
     story.say("the broker is back; now ship2 comes back")
-    await story.here.nodes["ship2"].start()
+    await here.nodes["ship2"].start()
     survivor, *late = await story.follow([long, *waiting])
     story.promise(
         survivor["state"] == "succeeded" and "survived" in survivor["result"]["stdout"],
@@ -163,7 +90,7 @@ async def ship_away(story: Story, ledger: Path) -> None:
     )
 
 
-async def no_such_ship(story: Story) -> None:
+async def no_such_ship(story: Story, here: World) -> None:
     story.chapter("A ship that was never there; a command that is cancelled; a line in a log")
     lost = await story.send("ship999", "true", timeout=1, retries=2)
     endless = await story.send("ship3", "sleep", "600")
@@ -179,7 +106,7 @@ async def no_such_ship(story: Story) -> None:
     )
     while (await story.look([endless]))[0]["state"] != "running":
         await asyncio.sleep(0.05)
-    await story.here.ask("cancel", ids=[endless])
+    await story.ask("cancel", ids=[endless])
     undelivered, cancelled, event = await story.follow([lost, endless, logged])
     story.promise(
         undelivered["state"] == "undelivered" and undelivered["attempts"] == 2,
@@ -187,7 +114,7 @@ async def no_such_ship(story: Story) -> None:
     )
     story.promise(await reported(story, lost), "and it is in central's error log")
     story.promise(cancelled["state"] == "cancelled", "a running command was cancelled, proved")
-    written = (story.here.folder / "central" / "textlogging" / "central.log").read_text()
+    written = (here.folder / "central" / "textlogging" / "central.log").read_text()
     story.promise(
         event["state"] == "succeeded" and written.count(text) == 1,
         "the text was logged once, as it was written",
@@ -203,7 +130,7 @@ async def reported(story: Story, id: str) -> bool:
 
 
 async def errors(story: Story) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = (await story.here.ask("errors"))["errors"]
+    found: list[dict[str, Any]] = (await story.ask("errors"))["errors"]
     return found
 
 
@@ -215,13 +142,11 @@ async def tell(folder: Path, ships: int) -> bool:
         fleet(folder, here.broker.address, others) as more,
     ):
         await more.all_up(START_WITHIN)
-        story = Story(here)
-        for part in (commands(story), ship_away(story, folder / "ledger"), no_such_ship(story)):
-            await part
-        story.chapter("The promises")
-        for held, text in story.held:
-            click.echo(f"  {'✓ held  ' if held else '✗ BROKEN'}  {text}")
-        return all(held for held, _ in story.held)
+        story = Story(here.ask)
+        await commands(story)
+        await ship_away(story, here, folder / "ledger")
+        await no_such_ship(story, here)
+        return story.verdict()
 
 
 async def _unless_told_to_end(work: Awaitable[bool]) -> bool:
@@ -242,16 +167,25 @@ async def _unless_told_to_end(work: Awaitable[bool]) -> bool:
     help="Ships in the world.",
 )
 @click.option("--console", is_flag=True, help="Open the console on it instead, with traffic.")
+@click.option("--secure", is_flag=True, help="Show keys, permits and an intruder instead.")
 @click.option("--keep", is_flag=True, help="Keep the folder for a look afterwards.")
-def demo(nodes: int, console: bool, keep: bool) -> int:
+def demo(nodes: int, console: bool, secure: bool, keep: bool) -> int:
     """Start a broker, central and ships in a fresh folder, send real commands, take a ship away and
     bring it back. Exit status 0 only if every promise held."""
-    folder = Path(tempfile.mkdtemp(prefix="steward-demo-"))
-    click.echo(f"A broker, central and {nodes} ships start in {folder}")
-    try:
-        held = asyncio.run(
-            _unless_told_to_end(show(folder, nodes) if console else tell(folder, nodes))
+    if secure and (console or nodes != len(SHIPS)):
+        raise UsageError(
+            "--secure tells a story of its own with three ships", "leave out --nodes and --console"
         )
+    if secure and find_spec("cryptography") is None:
+        raise NotPossible(
+            "--secure needs what makes certificates, and it is not installed",
+            "pip install 'steward[broker]'",
+        )
+    folder = Path(tempfile.mkdtemp(prefix="steward-demo-"))
+    broker = "A broker with TLS" if secure else "A broker"
+    click.echo(f"{broker}, central and {nodes} ships start in {folder}")
+    try:
+        held = asyncio.run(_unless_told_to_end(_story(folder, nodes, console, secure)))
     except asyncio.CancelledError:
         held = False
     finally:
@@ -263,3 +197,11 @@ def demo(nodes: int, console: bool, keep: bool) -> int:
     if not console:
         click.echo("\nAll promises held." if held else "\nA promise was broken: see above.")
     return 0 if held else 1
+
+
+def _story(folder: Path, nodes: int, console: bool, secure: bool) -> Awaitable[bool]:
+    if secure:
+        from node import secure_story
+
+        return secure_story.tell(folder)
+    return show(folder, nodes) if console else tell(folder, nodes)
