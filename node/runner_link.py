@@ -144,8 +144,8 @@ class RunnerLink:
         if time.monotonic() > until:
             raise RunnerError(
                 f"the runner of this machine does not answer at {self.unit()}: {unreached}",
-                "commands wait; systemctl start steward-runner, and journalctl -u steward-runner says"
-                " why it ended; steward service remove, if there is to be none any more",
+                "commands wait; systemctl start steward-runner (journalctl -u steward-runner);"
+                " steward service remove, if there is to be none any more",
             )
         await asyncio.sleep(_PAUSE)
 
