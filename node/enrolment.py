@@ -225,7 +225,14 @@ class Enrolment:
             to=self._ring.central,
             kind=Kind.EVENT_ACK,
             method="Rekey",
-            data=introduction.tell(REKEY, keys.trust.me, self._ring.central, new, overlap=overlap),
+            data=introduction.tell(
+                REKEY,
+                keys.trust.me,
+                self._ring.central,
+                new,
+                overlap=overlap,
+                before=keys.trust.key,
+            ),
             timeout=self._settings.default_message_timeout,
             retries=0,
         )

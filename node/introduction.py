@@ -15,15 +15,18 @@ import msgspec
 import nkeys
 from msgspec import Meta
 
-from node.outcomes import Label
 from steward.errors import Refused
 from steward.key_files import Keys
 from steward.message import Body
-from steward.signing import verify
+from steward.signing import SigningKey, verify
 from steward.subjects import NodeName
 
 JOIN: Final = "join"
 REKEY: Final = "rekey"
+MOST_LABELS: Final = 8
+_SHORT: Final = 64
+Short = Annotated[str, Meta(max_length=_SHORT)]
+"""A thousand strangers' words have to fit a line of the control socket."""
 MOST_OVERLAP: Final = 90 * 86400.0
 """Seconds."""
 _NKEY_BYTES: Final = 35
@@ -39,9 +42,9 @@ class NewKeys(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ren
     broker: Annotated[str, Meta(pattern=r"^U[A-Z2-7]{55}\Z")]
     serial: Annotated[int, Meta(ge=0, lt=2**30)] = 0
     overlap: Annotated[float, Meta(ge=0, le=MOST_OVERLAP)] = 0.0
-    version: Label = ""
-    machine: Label = ""
-    labels: Annotated[dict[Label, Label], Meta(max_length=64)] = {}
+    version: Short = ""
+    machine: Short = ""
+    labels: Annotated[dict[Short, Short], Meta(max_length=MOST_LABELS)] = {}
 
 
 def tell(
@@ -55,36 +58,48 @@ def tell(
     version: str = "",
     machine: str = "",
     labels: Mapping[str, str] | None = None,
-) -> tuple[str, str, str]:
-    """The data of a Join or a Rekey: the facts as JSON, and both signatures in base64. ``what``:
-    which of the two it is."""
+    before: SigningKey | None = None,
+) -> tuple[str, ...]:
+    """The data of a Join or a Rekey: the facts as JSON, and the signatures in base64, that of the
+    key ``before`` these last. ``what``: which of the two it is. Long labels are left out."""
+    short = [(k, v) for k, v in (labels or {}).items() if max(len(k), len(v)) <= _SHORT]
     facts = msgspec.json.encode(
         NewKeys(
             key=keys.signing.public, broker=keys.broker, serial=serial, overlap=overlap,
-            version=version, machine=machine, labels=dict(labels or {}),
+            version=version[:_SHORT], machine=machine[:_SHORT], labels=dict(short[:MOST_LABELS]),
         )
     )  # fmt: skip
     said = _said(what, frm, to, facts)
     pair = nkeys.from_seed(bytearray(keys.broker_seed))
-    proofs = (keys.signing.sign(said), bytes(pair.sign(said)))
-    first, second = (base64.b64encode(proof).decode() for proof in proofs)
-    return facts.decode(), first, second
+    proofs = [keys.signing.sign(said), bytes(pair.sign(said))]
+    if before is not None:
+        proofs.append(before.sign(said))
+    return facts.decode(), *(base64.b64encode(proof).decode() for proof in proofs)
 
 
 def told(what: str, frm: NodeName, to: NodeName, body: Body) -> NewKeys:
     """What a body tells. Raises Refused: it can't be read, or was not signed with these keys."""
-    if len(body.data) != 3:
-        raise Refused(f"data has {len(body.data)} elements", "three: facts and two signatures")
+    if len(body.data) not in (3, 4):
+        raise Refused(f"data has {len(body.data)} elements", "facts, and their signatures")
     try:
         facts = body.data[0].encode()
         new = msgspec.json.decode(facts, type=NewKeys)
-        first, second = (base64.b64decode(proof, validate=True) for proof in body.data[1:])
+        first, second = (base64.b64decode(proof, validate=True) for proof in body.data[1:3])
     except (msgspec.DecodeError, RecursionError, binascii.Error, ValueError) as error:
         raise Refused(f"data tells of no keys: {error}") from None
     said = _said(what, frm, to, facts)
     if not verify(new.key, said, first) or not verify(_of_nkey(new.broker), said, second):
         raise Refused(f"whoever says to be {frm} does not have these keys")
     return new
+
+
+def is_vouched(what: str, frm: NodeName, to: NodeName, body: Body, key: bytes) -> bool:
+    """Whether the holder of ``key``, the one before these, has signed it too."""
+    try:
+        proof = base64.b64decode(body.data[3], validate=True)
+    except (IndexError, ValueError):
+        return False
+    return verify(key, _said(what, frm, to, body.data[0].encode()), proof)
 
 
 def _said(what: str, frm: NodeName, to: NodeName, facts: bytes) -> bytes:

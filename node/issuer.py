@@ -69,8 +69,9 @@ class Issuer:
                 "move its keys folder away there, and join again",
             )
 
-    def rekey(self, tables: Tables, name: NodeName, new: NewKeys) -> Decision:
-        """A node has new keys, and says so with the old: both hold for a while. Raises Refused."""
+    def rekey(self, tables: Tables, name: NodeName, new: NewKeys, *, is_vouched: bool) -> Decision:
+        """A node has new keys: both hold for a while. ``is_vouched``: by its newest key, as an
+        older one that still holds may be in other hands by now. Raises Refused."""
         self.check_free(name, new)
         ring = self.ring
         held = ring.holder(key_id(new.key))
@@ -79,6 +80,8 @@ class Issuer:
         current = ring.newest(name)
         if current is None:
             raise Refused(f"{name} has no key that holds", "steward nodes pending, on central")
+        if not is_vouched:
+            raise Refused(f"the newest key of {name} has not signed this", "steward keys rotate")
         serial = tables.trust.highest_serial(name) + 1
         made = self.issue(tables, [self.certificate(name, new.key, new.broker, serial)])
         self._retire(tables, current, current.broker, new.overlap)

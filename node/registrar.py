@@ -163,7 +163,10 @@ class Registrar:
         """A Rekey has come. Raises Refused."""
         name = event.arrival.frm
         new = introduction.told(REKEY, name, self._me, event.body)
-        made = self.authority.rekey(tables, name, new)
+        current = self._trusting.trust.keyring.newest(name)
+        key = current.public if current else b""
+        is_vouched = introduction.is_vouched(REKEY, name, self._me, event.body, key)
+        made = self.authority.rekey(tables, name, new, is_vouched=is_vouched)
         self._loop.call_soon_threadsafe(self._follow, made)
 
     def heard(self, tables: Tables, name: NodeName, revocations: int) -> None:

@@ -172,13 +172,16 @@ async def test_a_revocation_goes_to_everybody_else_and_stays(office: Office) -> 
 
 async def test_a_changed_key_holds_beside_the_old_until_that_ends(office: Office) -> None:
     first, second = new_keys(), new_keys()
+    rekey = office.authority.rekey
     await office.certify(SHIP, first)
-    made = await office.store.write(lambda t: office.authority.rekey(t, SHIP, said(second)))
+    with pytest.raises(Refused, match="newest key"):
+        await office.store.write(lambda t: rekey(t, SHIP, said(second), is_vouched=False))
+    made = await office.store.write(lambda t: rekey(t, SHIP, said(second), is_vouched=True))
     await office.do(made)
     both = [second.signing.public, first.signing.public]
     assert [h.public for h in office.ring.keys_of(SHIP)] == both
     assert (await office.told(SHIP))[-1] == made.new[0]
-    again = await office.store.write(lambda t: office.authority.rekey(t, SHIP, said(second)))
+    again = await office.store.write(lambda t: rekey(t, SHIP, said(second), is_vouched=True))
     assert (again.new, len(again.lanes)) == ((), 1), "it had not heard the answer"
     assert (await office.store.write(office.authority.end_due)).new == ()
     office.wall += OVERLAP + 1
@@ -186,7 +189,7 @@ async def test_a_changed_key_holds_beside_the_old_until_that_ends(office: Office
     assert [h.public for h in office.ring.keys_of(SHIP)] == both[:1]
     assert (await office.store.write(office.authority.end_due)).new == ()
     with pytest.raises(Refused):
-        await office.store.write(lambda t: office.authority.rekey(t, OTHER, said(new_keys())))
+        await office.store.write(lambda t: rekey(t, OTHER, said(new_keys()), is_vouched=True))
 
 
 async def test_who_knows_the_old_key_of_central_follows_to_the_new_one(office: Office) -> None:

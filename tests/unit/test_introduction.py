@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from node import introduction
-from node.introduction import JOIN, REKEY, tell, told
+from node.introduction import JOIN, MOST_LABELS, REKEY, is_vouched, tell, told
 from steward.errors import Refused
 from steward.key_files import Keys, new_nkey
 from steward.message import Body
@@ -41,6 +41,23 @@ def test_nobody_tells_of_a_key_that_is_not_its_own() -> None:
         _, *proofs = tell(JOIN, SHIP, CENTRAL, mixed)
         with pytest.raises(Refused, match="does not have these keys"):
             told(JOIN, SHIP, CENTRAL, Body(data=(facts, *proofs)))
+
+
+def test_the_key_before_vouches_for_the_new_ones() -> None:
+    old = SigningKey.generate()
+    body = Body(data=tell(REKEY, SHIP, CENTRAL, MINE, before=old))
+    assert told(REKEY, SHIP, CENTRAL, body).key == MINE.signing.public
+    assert is_vouched(REKEY, SHIP, CENTRAL, body, old.public)
+    assert not is_vouched(REKEY, SHIP, CENTRAL, body, MINE.signing.public)
+    assert not is_vouched(JOIN, SHIP, CENTRAL, body, old.public)
+    assert not is_vouched(REKEY, SHIP, CENTRAL, Body(data=body.data[:3]), old.public)
+    assert not is_vouched(REKEY, SHIP, CENTRAL, Body(data=(*body.data[:3], "!")), old.public)
+
+
+def test_many_and_long_labels_are_left_out() -> None:
+    labels = {f"k{n}": "v" for n in range(MOST_LABELS)} | {"long": "x" * 65, "last": "v"}
+    body = Body(data=tell(JOIN, SHIP, CENTRAL, MINE, labels={"long": "x" * 65} | labels))
+    assert told(JOIN, SHIP, CENTRAL, body).labels == {f"k{n}": "v" for n in range(MOST_LABELS)}
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
