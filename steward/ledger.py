@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping
 
-from steward.message import Kind, State
+from steward.message import NOBODY, Kind, Operator, State
 from steward.subjects import NodeName, Subject
 
 HIDDEN = frozenset(
@@ -88,6 +88,8 @@ class Shared:
     """Raises StoreFull while not even results may be stored."""
     wall: Callable[[], float] = time.time
     touched: Touched = dataclasses.field(default_factory=Touched)
+    operator: Operator = NOBODY
+    """On whose behalf the unit of work is, as far as it asks nodes for something by itself."""
     overwrites: bool = False
 
     def overwrite(self) -> None:

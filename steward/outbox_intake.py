@@ -12,7 +12,7 @@ import msgspec
 from steward.errors import IdConflict, QueueFull, Refused, StewardError
 from steward.handoff.state import Now
 from steward.ledger import Lane, Shared
-from steward.message import Defaults, Kind, Message, MessageId, State, new_id
+from steward.message import NOBODY, Defaults, Kind, Message, MessageId, Operator, State, new_id
 from steward.outbox_notices import Notices
 from steward.outbox_rows import Row
 from steward.result import of_secret
@@ -50,7 +50,9 @@ class Accepted(NamedTuple):
     """Nothing was ever heard of its node: the name may be mistyped."""
 
 
-def cancel_message(id: MessageId, target: MessageId, to: NodeName) -> Message:
+def cancel_message(
+    id: MessageId, target: MessageId, to: NodeName, operator: Operator = NOBODY
+) -> Message:
     """The message that ends ``target`` where it waits or runs."""
     return Message(
         id=id,
@@ -60,6 +62,7 @@ def cancel_message(id: MessageId, target: MessageId, to: NodeName) -> Message:
         data=(target,),
         timeout=Defaults().timeout,
         retries=0,
+        operator=operator,
     )
 
 
@@ -200,7 +203,7 @@ class Intake(Notices):
         if under_way is not None:
             return self.lane_at(under_way[0]).subject
         (key,) = self.con.execute("SELECT lane FROM message WHERE id = ?", (target,)).fetchone()
-        cancel = cancel_message(new_id(), target, self.lane_at(key).node)
+        cancel = cancel_message(new_id(), target, self.lane_at(key).node, self.shared.operator)
         self._insert([(self.lane(cancel.subject), cancel, cancel.digest())], None, now)
         return cancel.subject
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from steward.handoff.state import Now
 from steward.inbox import Inbox
 from steward.ledger import Shared, Touched
+from steward.message import NOBODY
 from steward.outbox import Outbox
 from steward.outbox_jobs import Jobs
 from steward.outbox_queries import History
@@ -53,6 +54,7 @@ class Tables:
     def begin(self) -> None:
         """Another unit starts: what it touches is its own."""
         self.shared.touched = Touched()
+        self.shared.operator = NOBODY
 
     def end(self) -> None:
         """Write what was gathered in memory."""

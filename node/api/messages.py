@@ -154,14 +154,16 @@ class MessageApi:
             raise UnknownId(f"no message has the id {unknown[0]}", "steward messages ls")
         return tables.history.shown(ended, self._house.now()) if ended else []
 
-    async def _cancel(self, params: dict[str, Any], _caller: Caller) -> object:
+    async def _cancel(self, params: dict[str, Any], caller: Caller) -> object:
         p = msgspec.convert(params, Ids)
-        return {"results": await self.cancel_all([MessageId(id) for id in p.ids])}
+        return {"results": await self.cancel_all([MessageId(id) for id in p.ids], caller)}
 
-    async def cancel_all(self, ids: Sequence[MessageId]) -> list[dict[str, Any]]:
+    async def cancel_all(self, ids: Sequence[MessageId], caller: Caller) -> list[dict[str, Any]]:
         """Each on its own: what cannot be cancelled says why, and keeps no other from it."""
+        who = await operator(caller.uid)
 
         def cancel(tables: Tables) -> tuple[list[dict[str, Any]], list[Subject]]:
+            tables.shared.operator = who
             results: list[dict[str, Any]] = []
             lanes: list[Subject] = []
             for id in ids:

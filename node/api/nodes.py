@@ -116,10 +116,10 @@ class NodeApi:
         self._publishers.wake(await self._store.write(lambda t: t.outbox.release(names)))
         return {"nodes": names, "messages": await self._open_for(names)}
 
-    async def _clear(self, params: dict[str, Any], _caller: Caller) -> object:
+    async def _clear(self, params: dict[str, Any], caller: Caller) -> object:
         names = await self._names(params)
         ids = await self._store.read(lambda t: t.outbox.clear(names))
-        await self._messages.cancel_all(ids)
+        await self._messages.cancel_all(ids, caller)
         return {"nodes": names, "messages": len(ids)}
 
     async def _forget(self, params: dict[str, Any], _caller: Caller) -> object:

@@ -14,6 +14,7 @@ from typing import Final
 
 from node.checks import Finding, ok, size, warning, wrong
 from steward import store_check
+from steward.control import doors
 from steward.control.address import SOCKET_NAME
 from steward.errors import StoreDamaged
 
@@ -54,6 +55,9 @@ def place(path: Path, uid: int) -> Iterator[Finding]:
         yield wrong(f"you may not write in {shown}", remedy)
     elif status.st_mode & stat.S_IWOTH:
         yield wrong(f"everybody may write in {shown}", f"chmod o-rwx {quoted}")
+    elif status.st_mode & stat.S_IWGRP and status.st_gid != _own_group(status.st_uid):
+        what = f"the group {doors.group(status.st_gid)} may write in {shown}"
+        yield wrong(what, f"chmod g-w {quoted}")
     elif status.st_mode & (stat.S_IROTH | stat.S_IXOTH):
         what = f"everybody may look into {shown}, which holds the output of commands"
         yield warning(what, f"chmod o-rwx {quoted}")
@@ -192,6 +196,13 @@ def owner(folder: Path) -> str:
         return _user(folder.stat().st_uid)
     except OSError:
         return _user(os.geteuid())
+
+
+def _own_group(uid: int) -> int:
+    try:
+        return pwd.getpwuid(uid).pw_gid
+    except KeyError:
+        return os.getegid()
 
 
 def _user(uid: int) -> str:

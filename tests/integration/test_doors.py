@@ -126,3 +126,21 @@ async def test_all_that_a_daemon_keeps_is_its_users_alone(world: Fleet, wait_for
                 continue
             mode = stat.S_IMODE(path.lstat().st_mode)
             assert mode & 0o077 == FOR_THE_GROUP.get(path.name, 0) & 0o077, f"{path} {mode:o}"
+
+
+async def test_a_cancel_says_who_has_cancelled(world: Fleet) -> None:
+    await world.start("central")
+    await world.start("ship1")
+    await world.sees("ship1", "online")
+    (id, cleared) = await world.submit(
+        world.shell("ship1", "sleep 60"), world.shell("ship1", "true")
+    )
+    await world.reaches(id, "running")
+    await world.reaches(cleared, "delivered")
+    await world.ask("cancel", ids=[id])
+    await world.ask("clear", nodes=["ship1"])
+    await world.ends([id, cleared])
+    found = (await world.ask("messages", method=["Cancel"]))["messages"]
+    assert found
+    assert {one["uid"] for one in found} == {os.getuid()}
+    assert {one["operator"] for one in found} == {doors.user(os.getuid())}

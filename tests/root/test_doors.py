@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import pytest
 
+from node.checks import Level
+from node.checks import folder as checks
 from node.daemon import Daemon
 from steward.config import load
 from steward.control.client import ControlClient
@@ -188,3 +190,5 @@ async def test_a_folder_that_is_somebody_elses_is_not_used(
     with pytest.raises(ConfigError, match=why):
         await Daemon(settings).run()
     assert list(state.iterdir()) == []
+    found = [finding for finding in checks.place(state, 0) if finding.level is not Level.OK]
+    assert any(why.split(" ", 1)[1] in finding.what for finding in found)

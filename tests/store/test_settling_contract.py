@@ -164,7 +164,7 @@ def test_a_result_from_somebody_else_or_of_nothing_settles_nothing(ledger: Ledge
     assert state_of(ledger, command) == (State.SENT, False)
 
 
-@pytest.mark.parametrize("state", ["refused", "unknown", "queued", "nonsense", None])
+@pytest.mark.parametrize("state", ["undelivered", "unknown", "queued", "nonsense", None])
 def test_a_result_that_no_command_has_is_refused(ledger: Ledger, state: str | None) -> None:
     command = message(COMMAND)
     bound(ledger, command)
