@@ -30,7 +30,6 @@ _STATE: Final = {
     "revocations": "SELECT name, serial FROM statement WHERE kind = 'revocation' ORDER BY 1, 2",
     "retired keys": "SELECT name, serial FROM retirement ORDER BY 1, 2",
     "refused nodes": "SELECT name, hex(key) FROM introduction WHERE state = 'refused'",
-    "speakers": "SELECT DISTINCT frm FROM spoken ORDER BY 1",
     "store": "SELECT store_id FROM meta",
 }
 

@@ -86,6 +86,8 @@ class Harbour:
         self.ordered: list[str] = []
         self.started: dict[NodeName, Node] = {}
         self.reports: Counter[tuple[str, str]] = Counter()
+        self.patience = PATIENCE
+        """Seconds for true work."""
         self.lives: set[tuple[NodeName, str, str]] = set()
         """Name, store and start of every daemon that there was."""
 
@@ -185,7 +187,7 @@ class Harbour:
         async def there() -> bool:
             return set(await self.states(ids)) <= {state}
 
-        await until(there, f"{ids} are {state}")
+        await until(there, f"{ids} are {state}", self.patience)
 
     async def work(self, ships: Sequence[NodeName] = SHIPS) -> list[str]:
         """One true command to each succeeds."""

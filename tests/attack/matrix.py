@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -78,16 +78,21 @@ class Matrix:
 
 
 async def try_all(
-    lab: Lab, people: Mapping[str, Attack] = BY_PEOPLE, by_broker: bool = True
+    lab: Lab,
+    *,
+    who: Collection[str] = (),
+    people: Collection[str] = tuple(BY_PEOPLE),
+    steps: Collection[str] = tuple(BY_THE_BROKER),
 ) -> Matrix:
-    """Every attack by everybody, one after another; after each the fleet has to do its work."""
+    """Every attack by everybody, one after another; after each the fleet has to do its work.
+    ``who``: of whom alone, by their titles."""
     matrix, began = Matrix(), time.monotonic()
-    for who in identities(lab.here.papers):
-        for how, attack in people.items():
-            await _cell(lab, matrix, who.title, how, attack(lab, who), who)
-    for how, step in BY_THE_BROKER.items() if by_broker else ():
-        await step.prepare(lab)
-        await _cell(lab, matrix, "the broker", how, step.attack(lab), None)
+    for one in identities(lab.here.papers):
+        for how in people if not who or one.title in who else ():
+            await _cell(lab, matrix, one.title, how, BY_PEOPLE[how](lab, one), one)
+    for how in steps:
+        await BY_THE_BROKER[how].prepare(lab)
+        await _cell(lab, matrix, "the broker", how, BY_THE_BROKER[how].attack(lab), None)
     matrix.effects = lab.effects
     matrix.unauthorised = lab.here.strange_lines()
     matrix.errors = len((await lab.here.ask("errors", limit=1000))["errors"])
