@@ -108,12 +108,17 @@ async def notified(
         pulse.close()
 
 
+def _standing(bus: Bus) -> str:
+    if bus.connected:
+        return f"connected to {bus.address}"
+    return f"no link: {bus.last_error}" if bus.last_error else f"connects to {bus.address}"
+
+
 async def _feed(pulse: Pulse, bus: Bus, every: float) -> None:
     while True:
         if trouble := await pulse.trouble(every):
             log.error("the watchdog is not fed: %s", trouble)
             notify(f"STATUS={trouble}")
         else:
-            how = f"connected to {bus.address}" if bus.connected else f"no link: {bus.last_error}"
-            notify("WATCHDOG=1", f"STATUS={how}")
+            notify("WATCHDOG=1", f"STATUS={_standing(bus)}")
         await asyncio.sleep(every)
