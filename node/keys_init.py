@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,9 @@ def _made(name: str, brokers: tuple[str, ...], ca: Path | None, state_dir: Path)
     for address in addresses:
         if not Endpoint.parse(address).tls:
             raise ConfigError(f"{address} is not TLS", "tls://HOST:4222, which nodes can reach")
+    # As root: what lies elsewhere, programs too, the folder's owner may not be able to read.
+    given = _read(ca) if ca is not None else ""
+    make_ca = _maker_of_ca() if ca is None else None
     make_folder(state_dir, 0o750)
     with as_owner(state_dir):
         there = read_trust(state_dir)
@@ -59,7 +63,7 @@ def _made(name: str, brokers: tuple[str, ...], ca: Path | None, state_dir: Path)
                 "steward keys show; steward keys rotate makes new ones",
             )
         own = load_or_make(state_dir)
-        vouching = _read(ca) if ca is not None else _local_ca(state_dir)
+        vouching = make_ca(keys_folder(state_dir)) if make_ca else given
         write_trust(
             state_dir,
             TrustFile(
@@ -75,10 +79,11 @@ def _made(name: str, brokers: tuple[str, ...], ca: Path | None, state_dir: Path)
     }
 
 
-def _local_ca(state_dir: Path) -> str:
-    from node.certificates import make_ca  # with the extra for brokers: a node can do without
+def _maker_of_ca() -> Callable[[Path], str]:
+    """Raises ConfigError: the extra for brokers is not installed, which nodes can do without."""
+    from node.certificates import make_ca
 
-    return make_ca(keys_folder(state_dir))
+    return make_ca
 
 
 def _read(file: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-from node.api.trust import TrustApi
+from node.api import TrustApi
 from node.authority import Authority
 from node.enrolment import Enrolment
 from node.own_keys import OwnKeys

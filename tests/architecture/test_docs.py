@@ -10,7 +10,7 @@ from unittest.mock import MagicMock
 import click
 import pytest
 
-from node.api import DaemonApi, JobApi, MessageApi, NodeApi
+from node.api import DaemonApi, JobApi, MessageApi, NodeApi, TrustApi
 from node.methods import registry
 from steward import permit_table
 from steward.cli import INTERRUPTED
@@ -106,7 +106,7 @@ def test_every_field_kind_and_method_of_a_message_is_told_of() -> None:
 
 
 def test_every_method_of_the_control_socket_is_told_of() -> None:
-    apis = (MessageApi, JobApi, NodeApi, DaemonApi)
+    apis = (MessageApi, JobApi, NodeApi, DaemonApi, TrustApi)
     told_of([*(name for api in apis for name in api.handlers(MagicMock())), "watch", "follow"])
 
 
