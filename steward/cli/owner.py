@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import encodings.ascii
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 def as_owner(state_dir: Path) -> Iterator[None]:
     """Root acts as the owner of the state folder meanwhile: the daemon, which runs as that user,
     could not read root's files, and no link of that user's leads root anywhere. Raises OSError."""
+    assert encodings.ascii  # what is first used meanwhile may lie where only root can read it
     try:
         facts = state_dir.stat()
     except FileNotFoundError:
