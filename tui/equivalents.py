@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shlex
 from collections.abc import Iterable, Sequence
 
@@ -31,10 +32,14 @@ def quoted(word: str) -> str:
     return "$'" + "".join(parts) + "'"
 
 
-def send(row: MessageRow, where: Sequence[str] = ()) -> str:
-    """The ``steward send`` that sends this again, with all that it was sent with. ``where``: the
-    flags that name the daemon, if there have to be any."""
-    words = ["steward", "send", row.to_node, *where]
+def send(row: MessageRow, where: Sequence[str] = (), to: str = "") -> str:
+    """The ``steward send`` that sends this again, with all that it was sent with, ``to`` its node
+    or others. ``where``: the flags that name the daemon, if there have to be any. Of a secret,
+    which nobody has any more, a line that a shell skips."""
+    to = to or row.to_node
+    if row.secret:
+        return f"# a secret message to {quoted(to)}: what it was sent with is not kept"
+    words = ["steward", "send", to, *where]
     if row.command_or_event and row.command_or_event != "CommandACK":
         words += ["--kind", row.command_or_event]
     if row.method and row.method != "ShellCommand":
@@ -49,19 +54,30 @@ def send(row: MessageRow, where: Sequence[str] = ()) -> str:
         words += ["--method-timeout", _number(row.method_timeout)]
     if row.parallel:
         words.append("--parallel")
-    return joined([*words, "--", *row.data] if row.data else words)
+    if row.stdin_bytes:
+        words += ["--stdin", "-"]
+    return _reading(row) + joined([*words, "--", *row.data] if row.data else words)
+
+
+def _reading(row: MessageRow) -> str:
+    """What hands the message's standard input to the command line behind it."""
+    given = row.stdin_bytes
+    if not given:
+        return ""
+    if isinstance(row.stdin, str) and "\0" not in row.stdin:
+        return f"printf %s {quoted(row.stdin)} | "
+    return f"printf %s {base64.b64encode(given).decode()} | base64 -d | "
 
 
 def sends(rows: Sequence[MessageRow], where: Sequence[str] = ()) -> str:
     """One line for each message; those that differ in their node alone share one."""
-    alike: dict[str, list[str]] = {}
+    alike: dict[str, list[MessageRow]] = {}
     for row in rows:
-        alike.setdefault(send(_to(row, "NODES"), where), []).append(row.to_node)
-    lines = []
-    for line, names in alike.items():
-        to = quoted(",".join(dict.fromkeys(names)))
-        lines.append(line.replace("steward send NODES", f"steward send {to}", 1))
-    return "\n".join(lines)
+        alike.setdefault(send(row, where, "NODES"), []).append(row)
+    return "\n".join(
+        send(those[0], where, ",".join(dict.fromkeys(row.to_node for row in those)))
+        for those in alike.values()
+    )
 
 
 def nodes(rows: Sequence[NodeRow], where: Sequence[str] = ()) -> str:
@@ -75,10 +91,6 @@ def errors(rows: Sequence[ErrorRow], where: Sequence[str] = ()) -> str:
     """A list of each node's errors."""
     names = dict.fromkeys(row.node for row in rows)
     return "\n".join(joined(["steward", "errors", "ls", *where, "--node", name]) for name in names)
-
-
-def _to(row: MessageRow, name: str) -> MessageRow:
-    return MessageRow(**{f: getattr(row, f) for f in row.__struct_fields__} | {"to_node": name})
 
 
 def _number(seconds: float) -> str:

@@ -31,6 +31,8 @@ class Outcome:
         self, row: MessageRow, live: Live | None, whole: Whole | None, clock: Clock, cells: int
     ) -> list[Sheet]:
         """Everything, from top to bottom, long lines folded to ``cells``."""
+        if row.secret and row.command_or_event == "CommandACK":
+            return [Few(tuple(wrapped(_secret(row), cells)))]
         if row.result is None:
             seen = [] if live is None else self._live(row, live, cells)
             return seen or [Few((_nothing(row),))]
@@ -184,6 +186,13 @@ def _marks(text: str) -> list[Sheet]:
         return []
     words = text if text.startswith("…") else f"╌╌╌ {text} ╌╌╌"
     return [Few(((say(words, Tone.WARN),),))]
+
+
+def _secret(row: MessageRow) -> Line:
+    sizes = [(s, _number(row.result or {}, s + "Size")) for s in STREAMS]
+    wrote = ", ".join(f"{size(count)} to {stream}" for stream, count in sizes if count)
+    it = f"It wrote {wrote}. " if wrote else ""
+    return (say(f"{it}What a secret message writes is not kept.", Tone.MUTED),)
 
 
 def _nothing(row: MessageRow) -> Line:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from steward.message import HIDDEN
 from tui import looks
 from tui.ink import EMPTY, Line, Tone, joined, line, say, wrapped
 from tui.rows import ErrorRow, MessageRow, NodeRow
@@ -113,6 +114,8 @@ def method(row: MessageRow) -> Line:
 
 def what(row: MessageRow) -> Line:
     """The first words of a message's data. Line ends show as symbols, like all controls."""
+    if row.secret:
+        return (say(HIDDEN, Tone.MUTED),)
     text = ""
     for word in row.data:
         text += (" " if text else "") + word

@@ -74,6 +74,9 @@ class MessageRow(Row, frozen=True, kw_only=True, rename="camel"):
     command_or_event: str = ""
     data: list[str] = []
     data_cut: bool = False
+    secret: bool = False
+    stdin: str | msgspec.UnsetType = msgspec.UNSET
+    stdin_b64: str | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="stdinB64")
     timeout: float | None = None
     retries: int = 0
     ttl: float | None = None
@@ -95,6 +98,11 @@ class MessageRow(Row, frozen=True, kw_only=True, rename="camel"):
     def at(self, step: str) -> float | None:
         """Wall time, seconds, at which the message came to ``step``."""
         return instant(self.times.get(step))
+
+    @property
+    def stdin_bytes(self) -> bytes:
+        """What its command reads, as far as it is here."""
+        return output({"stdin": self.stdin, "stdinB64": self.stdin_b64}, "stdin")
 
     @property
     def is_open(self) -> bool:

@@ -30,8 +30,12 @@ def facts(
     """What was asked of whom, and how it stands."""
     method = line(say(row.method), say(f"  {row.command_or_event}", Tone.MUTED))
     found: list[tuple[str, Line]] = [("to", _target(row, node_state)), ("method", method)]
-    if row.data:
+    if row.secret:
+        found.append(("data", (say("(secret): for the command alone, not kept", Tone.MUTED),)))
+    elif row.data:
         found.append(("data", _data(row.data, key)))
+    if given := len(row.stdin_bytes):
+        found.append(("stdin", (say(size(given)),)))
     found.append(("state", _standing(row, clock)))
     if row.attempts or row.state in ("queued", "sent"):
         found.append(("attempts", _attempts(row, clock)))

@@ -252,12 +252,16 @@ class FakeDaemon:
         return {"results": [{"id": id, "state": "cancelled", "note": ""} for id in ids]}
 
     def on_retry(self, ids: list[str]) -> dict[str, Any]:
-        results = []
-        for id in ids:
+        results, refused = [], []
+        for index, id in enumerate(ids):
             again = dict(self.on_message(id), id=id + "-again", state="queued", retryOf=id)
+            if again.get("secret"):
+                text = "what a secret message was sent with is not kept"
+                refused.append({"index": index, "text": text, "hint": "send it anew"})
+                continue
             self.messages.insert(0, again)
             results.append({"id": id, "newId": again["id"]})
-        return {"results": results}
+        return {"results": results, "refused": refused}
 
     def on_hold(self, nodes: list[str] | None = None, all: bool = False) -> dict[str, Any]:
         return self._set_held(nodes, True)

@@ -12,6 +12,7 @@ from tui.groups import OPENED
 from tui.ink import Line, Tone, say
 from tui.question import Question
 from tui.rows import MessageRow
+from tui.screens import sending
 from tui.screens.page import Page
 from tui.stakes import Deed, stake
 from tui.words import many
@@ -39,7 +40,7 @@ async def _cancel(page: Page, chosen: Sequence[MessageRow]) -> None:
 
 async def cancel_now(page: Page, ids: Sequence[str]) -> None:
     """Cancel them without asking, and tell what became of them. Raises StewardError."""
-    results = await _each(page, "cancel", ids)
+    results, _ = await _each(page, "cancel", ids)
     if len(results) == 1:
         only = results[0]
         page.tell(only.get("note") or f"Now {only.get('state', 'cancelled')}")
@@ -54,23 +55,32 @@ async def cancel_now(page: Page, ids: Sequence[str]) -> None:
 
 def retry(page: Page, chosen: Sequence[MessageRow]) -> None:
     """Send them again as new messages, after asking."""
-    if chosen:
-        page.attempt(partial(_retry, page, chosen))
+    kept = [row for row in chosen if not row.secret]
+    if kept:
+        page.attempt(partial(_retry, page, kept, len(chosen) - len(kept)))
+    elif chosen:
+        page.tell("It is secret: what it was sent with is not kept. Send it anew", bad=True)
 
 
-async def _retry(page: Page, chosen: Sequence[MessageRow]) -> None:
+async def _retry(page: Page, chosen: Sequence[MessageRow], secret: int) -> None:
     text = "Send this again?" if len(chosen) == 1 else f"Send these {len(chosen):,} again?"
     then: list[Line] = [(say("As new messages: what was done before is not undone."),)]
     if still := sum(row.is_open for row in chosen):
         those = "It has" if len(chosen) == 1 else f"{still:,} of them have"
         then.append((say(f"{those} not ended yet, and may be done twice.", Tone.WARN),))
+    if secret:
+        left = f"{many(secret, 'secret message')} chosen as well: not kept, so not sent again."
+        then.append((say(left, Tone.WARN),))
     if await page.sure(_asked(page, Deed.RETRY, text, chosen, then)):
         await retry_now(page, [row.id for row in chosen])
 
 
 async def retry_now(page: Page, ids: Sequence[str]) -> None:
     """Send them again without asking; a single one is opened. Raises StewardError."""
-    sent = [one for one in await _each(page, "retry", ids) if one.get("newId")]
+    sent, refused = await _each(page, "retry", ids)
+    sending.tell_refused(page, refused)
+    if not sent:
+        return
     if len(sent) == 1:
         page.tell("Sent again, as a new message")
         page.post_message(page.MessageChosen(str(sent[0]["newId"])))
@@ -87,10 +97,14 @@ def _asked(
     return Question(text, needed, len(chosen), whom=question.messages(chosen), then=then)
 
 
-async def _each(page: Page, method: str, ids: Sequence[str]) -> list[dict[str, Any]]:
-    """What the daemon answered for each, asked in parts."""
+async def _each(
+    page: Page, method: str, ids: Sequence[str]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What the daemon answered for each, and what it refused, asked in parts."""
     found: list[dict[str, Any]] = []
+    refused: list[dict[str, Any]] = []
     for at in range(0, len(ids), AT_ONCE):
         answer = await page.desk.link.call(method, ids=ids[at : at + AT_ONCE])
         found += answer.get("results", [])
-    return found
+        refused += answer.get("refused", [])
+    return found, refused

@@ -199,6 +199,9 @@ class MessagePage(View):
         if row is None or row.result is None:
             self.tell("There is no result yet: its output is fetched when it has ended")
             return
+        if row.secret:
+            self.tell("What a secret message writes is not kept anywhere")
+            return
         if self._whole is None:
             self._whole = Whole(self.desk.link, row, self._soon)
         if self._whole.is_fetching:
