@@ -209,5 +209,6 @@ class _Scan:
         return len(self._stack) == self._level() + 1
 
     def _unexpected(self, at: int, expect: int) -> Broken:
-        found = self._window.copy(at, at + 10).decode(errors="replace")
+        # No more of it: the reason is logged and told to central, and this may be a secret.
+        found = self._window.copy(at, at + 4).decode(errors="replace")[:1]
         return Broken(at, f"expected {_EXPECTED[expect]}, found {found!r}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +18,7 @@ from steward.control.client import ControlClient
 from tests.conftest import WaitFor
 from tests.fault.fleet import Fleet
 from tests.integration.shell import Shell
+from tests.integration.test_permits_trusted import config, trusting
 
 SHOWN = ["(secret)"]
 
@@ -191,3 +194,37 @@ async def test_what_the_intake_rejects_of_it_is_not_kept(pair: Fleet, wait_for: 
     assert [(line["secret"], "text" in line) for line in lines] == [(True, False)] * 2
     assert stat.S_IMODE((folder / "rejected").stat().st_mode) == 0o700
     await wait_for(lambda: not with_it(folder, word), 15.0)
+
+
+async def test_with_keys_it_is_done_or_denied_and_neither_tells_of_it(
+    world: Fleet, steward: Shell, tmp_path: Path, wait_for: WaitFor
+) -> None:
+    await trusting(world, "ship1")
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    permits = f"""[[permit]]
+from = ["central"]
+methods = ["ShellCommand"]
+arguments = [["sh", "-c", "*&& exit 5"]]
+operators = ["{user}"]
+"""
+    await world.start("central")
+    await world.start("ship1", *config(world.folder, "ship1", permits))
+    await world.sees("ship1", "online")
+    words = [token_hex(16) for _ in range(3)]
+    given = tmp_path / "given"
+    given.write_text(words[0])
+    script = (
+        f'test "$(cat) {words[1]} $STEWARD_OPERATOR" = "{words[0]} {words[1]} {user}" && exit 5'
+    )
+    flags = ("--secret", "--stdin", str(given))
+    done = await steward("send", "ship1", *flags, "--", "sh", "-c", script)
+    [shown] = json.loads((await steward("messages", "ls", "-o", "json")).out)
+    assert (done.status, shown["result"]["exitCode"]) == (1, 5), done.err
+    denied = await steward("send", "ship1", *flags, "--", "sh", "-c", words[2])
+    assert (denied.status, "not with these arguments" in denied.err) == (7, True), denied.err
+    given.unlink()
+    assert not any(word in done.err + denied.err for word in words)
+    await world.error_about("not_permitted")
+    for run in (world.folder / "ship1" / "runs").glob("*/std*"):
+        run.unlink()
+    await wait_for(lambda: not with_it(world.folder, *words))
