@@ -208,10 +208,10 @@ class Runner:
             key = checked_key(request.get("key"))
             if op == "kill":
                 return {"key": key, "killing": self.children.kill(key, "cancelled")}
-            if op == "start":
+            if op in ("start", "start on terms"):
                 child = self.start(key, request)
                 return {"key": key, "started": child.pid or None, "at": child.started}
-            raise Refusal("op: start, kill or list")
+            raise Refusal("op: start, start on terms, kill or list")
         except FileExistsError:
             return {"key": key, "error": "exists"}
         except Denial as denial:

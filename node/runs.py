@@ -46,10 +46,6 @@ def key(store: str, from_store: str, subject: str, seq: int, id: str) -> RunKey:
     return RunKey(hashlib.sha256(name).hexdigest()[:32])
 
 
-async def _no_statements(_sender: NodeName) -> Sequence[bytes]:
-    return ()
-
-
 class Runs:
     """The commands of one state folder. ``run`` has to run while the rest is used.
 
@@ -64,7 +60,7 @@ class Runs:
         rests: float = RUNNER_RESTS,
     ) -> None:  # fmt: skip
         self.exited: asyncio.Queue[RunKey] = asyncio.Queue()
-        self.statements: Callable[[NodeName], Awaitable[Sequence[bytes]]] = _no_statements
+        self.statements: Callable[[NodeName], Awaitable[Sequence[bytes]]]
         """What a runner that verifies orders has to know of a sender's keys."""
         self._runs = state_dir.absolute() / "runs"
         self._limit = limit
@@ -105,14 +101,17 @@ class Runs:
                 request |= await self._ordered(terms)
             else:
                 environment = self._environment | dict(env)
-                coded = {"stdin": base64.b64encode(stdin).decode()} if stdin else {}
-                request |= {"argv": list(argv), "env": environment, "deadline": deadline} | coded
-                request |= {name: terms[name] for name in ("user", "limits") if name in terms}
+                more = {"stdin": base64.b64encode(stdin).decode()} if stdin else {}
+                more |= {name: terms[name] for name in ("user", "limits") if name in terms}
+                request |= {"argv": list(argv), "env": environment, "deadline": deadline} | more
+                request["op"] += " on terms" if more else ""
             reply = await self._link.ask(request)
             if "refused" in reply:
                 raise Refused(reply["refused"])
             if "error" not in reply:
                 return float(reply["at"])
+            if reply["error"].startswith("op: "):
+                raise RunnerError("the runner is of an older Steward", "stop it: see runner.lock")
             if reply["error"] != "exists":
                 raise RunnerError(f"the command was not started: {reply['error']}")
             claim = output.read_claim(self._runs / key)

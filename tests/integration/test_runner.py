@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from node import runner, spawn
@@ -530,3 +531,31 @@ async def test_the_runner_is_small(daemon: Daemon) -> None:
     facts = dict(line.split(":\t") for line in status.splitlines())
     assert int(facts["VmRSS"].split()[0]) <= 12 * 1024
     assert facts["Threads"] == "1"
+
+
+async def test_a_runner_of_before_starts_nothing_that_has_terms(tmp_path: Path) -> None:
+    """It would ignore them: the command would run as somebody else than was permitted."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async for line in reader:
+            op = msgspec.json.decode(line)["op"]
+            known = op in ("start", "kill", "list")
+            told = {"running": [], "started": 1, "at": 1.0} if known else {"error": "op: start, …"}
+            writer.write(msgspec.json.encode(told) + b"\n")
+        writer.close()
+        await writer.wait_closed()
+
+    tmp_path.chmod(0o750)
+    server = await asyncio.start_unix_server(answer, tmp_path / "runner.sock")
+    async with server:
+        here = Runs(tmp_path)
+        running = asyncio.create_task(here.run())
+        try:
+            assert await here.start(RunKey("a" * 32), ["true"], {}, None) == 1.0
+            for more in ({"stdin": b"x"}, {"terms": {"limits": {"files": 9}}}):
+                with pytest.raises(RunnerError, match="older Steward"):
+                    await here.start(RunKey("b" * 32), ["true"], {}, None, **more)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            await asyncio.sleep(0.05)  # the server's end of it closes, too
