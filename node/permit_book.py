@@ -162,5 +162,5 @@ def _request(asks: Arrival | Command, body: Body) -> Request:
 def _insist(decision: Decision) -> None:
     if decision.allowed:
         return
-    hint = "a [[permit]] in this node's configuration allows it"
+    hint = "a [[permit]] in that node's settings would allow it"
     raise Refused(decision.reason, hint if decision.room is None else "send it again then")

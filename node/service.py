@@ -85,6 +85,7 @@ def install(root: Path, dry_run: bool, force: bool, compared: str | None, **give
         _check_program(places, insist=not (force or dry_run))
     settings = _settings(hands, places)
     names = _names(settings, given)
+    given |= _chosen_before(hands, given)
     texts = _texts(places, given, settings)
     anchor = service_anchor.text(hands, places, *names, compared)
     for path, text in texts.items():
@@ -210,6 +211,16 @@ def _names(settings: Settings | None, given: Options) -> tuple[str, str]:
     if not name:
         raise UsageError("this node has no name yet", "give --node NAME")
     return node_name(name), node_name(given["central"])
+
+
+def _chosen_before(hands: Hands, given: Options) -> Options:
+    """What was asked for at an earlier call goes on, unless this one says something else."""
+    broker, node = (hands.at(UNITS / name) for name in (BROKER_UNIT, NODE_UNIT))
+    before = service_units.credentials(node.read_text()) if node.exists() else ()
+    return {
+        "broker": given["broker"] or broker.exists(),
+        "credentials": given["credentials"] or before,
+    }
 
 
 def _texts(places: Places, given: Options, settings: Settings | None) -> dict[Path, str]:

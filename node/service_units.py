@@ -99,6 +99,12 @@ WantedBy=multi-user.target
 """
 
 
+def credentials(unit: str) -> tuple[str, ...]:
+    """Those that a daemon's unit loads."""
+    lines = (line.partition("LoadCredential=") for line in unit.splitlines())
+    return tuple(one for before, is_one, one in lines if is_one and not before)
+
+
 def runner_unit(places: Places, output_bytes: int) -> str:
     """The commands' parent. Whatever restricted it would restrict every command."""
     return f"""\

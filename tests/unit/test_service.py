@@ -76,6 +76,13 @@ def test_again_it_changes_nothing_and_needs_no_name(machine: Machine) -> None:
     assert "names this node ship2, not ship3" in machine.install("--node", "ship3", status=2)
 
 
+def test_what_was_asked_for_once_goes_on(machine: Machine) -> None:
+    machine.install("--node", "central", "--broker", "--credential", "steward-broker-key:/x/nk")
+    assert "steward-broker.service is as it should be" in machine.install()
+    unit = (machine.root / UNITS / "steward.service").read_text()
+    assert "\nLoadCredential=steward-broker-key:/x/nk\n" in unit
+
+
 def test_with_trust_the_runner_learns_whose_orders_to_believe(machine: Machine) -> None:
     machine.install("--node", "ship2")
     key = SigningKey.generate()
