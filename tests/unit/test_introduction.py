@@ -63,7 +63,7 @@ def test_many_and_long_labels_are_left_out() -> None:
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_every_part_is_under_both_signatures(place: int) -> None:
     data = list(said().data)
-    data[place] = data[place].replace("A", "B", 1) if "A" in data[place] else f"{data[place]} "
+    data[place] = ("B" if data[place][0] == "A" else "A") + data[place][1:]
     with pytest.raises(Refused):
         told(JOIN, SHIP, CENTRAL, Body(data=tuple(data)))
 
