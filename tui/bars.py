@@ -24,6 +24,7 @@ RARE = "pending"
 """The screen that has a tab only while it is in front."""
 ORDER = ("online", "stale", "offline", "unheard", "conflict")
 BANNER_LINES = 3
+TAKEN = "Messages are taken all the same, and wait on disk."
 NOTE_GAP = 3
 """Cells around a tab line's note."""
 UNDER_WAY = ("queued", "sent", "delivered", "running")
@@ -141,7 +142,7 @@ def _banner(board: Board, clock: Clock, socket: str) -> tuple[str, str]:
         if board.lost is None:
             return f"Looking for the daemon at {socket} …", ""
         ago = short(clock.now() - board.lost)
-        head = f"{board.lost_reason[:1].upper()}{board.lost_reason[1:]}"
+        head = _begun(board.lost_reason)
         return f"{head}: gone for {ago}, trying again by itself.", board.lost_hint
     status = board.status
     if status is None:
@@ -152,10 +153,16 @@ def _banner(board: Board, clock: Clock, socket: str) -> tuple[str, str]:
     if status.alarms:
         rest = f" (and {len(status.alarms) - 1} more)" if len(status.alarms) > 1 else ""
         return f"{status.alarms[0]}{rest}", ""
+    if status.standing:
+        return f"{_begun(status.standing)}.", TAKEN
     if not status.broker.connected:
         why = f": {status.broker.error}" if status.broker.error else ""
-        return f"No link to the broker{why}.", "Messages are taken all the same, and wait on disk."
+        return f"No link to the broker{why}.", TAKEN
     return "", ""
+
+
+def _begun(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def footer(keys: Sequence[tuple[str, str]], always: Sequence[tuple[str, str]], cells: int) -> Line:

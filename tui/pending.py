@@ -20,13 +20,14 @@ _SHOW = "steward keys show"
 
 class PendingRow(Row, frozen=True, kw_only=True, rename="camel"):
     """A node that has introduced itself to central. ``known``: the fingerprint of another key that
-    its name has already, if there is a ``conflict``."""
+    its name has already, if there is a ``conflict``; ``revoked``: a key of its name was."""
 
     name: str
     state: str = "pending"
     fingerprint: str = ""
     conflict: bool = False
     known: str = ""
+    revoked: bool = False
     first: float | str | None = None
     last: float | str | None = None
     version: str = ""
@@ -114,6 +115,8 @@ def entry(row: PendingRow, clock: Clock, cells: int, accept: str) -> list[Line]:
     elif accept and row.waits:
         what = f" accepts it, if {_SHOW} on {row.name} itself says the same"
         found.append(("", line(say(accept, Tone.ACCENT), say(what, Tone.MUTED))))
+    if row.revoked:
+        found.append(("", revoked(row)))
     seen = f"first {clock.time(instant(row.first))}, last {clock.time(instant(row.last))}"
     found.append(("seen", (say(seen),)))
     machine = f"{row.machine or '—'}, Steward {row.version or '—'}"
@@ -126,6 +129,11 @@ def conflict(row: PendingRow) -> Line:
     return line(
         say(f"⚠ {row.name} has another key already: ", Tone.BAD), say(row.known, Tone.STRONG)
     )
+
+
+def revoked(row: PendingRow) -> Line:
+    """The same of a name that has been sent away once."""
+    return (say(f"⚠ a key of {row.name} was revoked before", Tone.WARN),)
 
 
 def as_text(row: PendingRow) -> str:
@@ -162,6 +170,8 @@ def accepting(row: PendingRow, clock: Clock) -> Question:
     else:
         other = "Is it another one? Then something else calls itself so: say no."
         then.append((say(other, Tone.MUTED),))
+    if row.revoked:
+        then.append(revoked(row))
     if not row.waits:
         then.append((say("It was refused before.", Tone.WARN),))
     return Question(

@@ -165,6 +165,8 @@ class Status(Row, frozen=True, kw_only=True, rename="camel"):
     intake: Intake = Intake()
     alarms: list[Any] = []
     trusted: bool = False
+    standing: str = ""
+    """A sentence, while this node has keys and doesn't belong."""
 
     @property
     def decides(self) -> bool:

@@ -146,6 +146,8 @@ def trust(known: Known, cells: int) -> list[Line]:
     status = known.board.status
     if status is None:
         return [(say("not known yet", Tone.MUTED),)]
+    if status.standing:
+        return wrapped((say(f"◇ {status.standing}", Tone.WARN),), cells)
     if status.trusted:
         on = "● on: nobody without an accepted key is believed"
         return wrapped((say(on, Tone.GOOD),), cells)

@@ -77,6 +77,21 @@ def test_a_broker_that_is_down_says_since_when_and_why() -> None:
     assert "trying again by itself" in text
 
 
+@pytest.mark.parametrize("cells", [80, 160])
+def test_it_says_whether_names_are_believed(cells: int) -> None:
+    daemon = healthy()
+    lines = vitals.trust(known(daemon), cells)
+    assert plain(lines[0]).startswith("⚠ OFF: any sender's name is believed")
+    assert {span.tone for span in lines[0]} >= {Tone.BAD}
+    assert "steward keys init" in text_of(daemon, cells)
+    daemon.status = {"trusted": True}
+    assert "● on: nobody without an accepted key is believed" in text_of(daemon, cells)
+    assert "OFF" not in text_of(daemon, cells)
+    standing = "refused at central; its fingerprint is ABCD"
+    daemon.status = {"trusted": True, "node": "ship1", "standing": standing}
+    assert f"◇ {standing}" in text_of(daemon, cells)
+
+
 def test_little_room_is_said_in_words() -> None:
     def words(free: int) -> str:
         return text_of(healthy(store={"bytes": 1 << 20, "walBytes": 0, "freeBytes": free}))

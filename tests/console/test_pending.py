@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from tests.console.conftest import console, sees, shown, told, types, until
 from tests.console.fake import FakeDaemon
 from tests.console.test_hostile import FORBIDDEN, NASTY, assert_tame
+from tests.console.well import well
 from tests.console.world import KEYS, fleet, joining, newcomer
 from tui import bars, filters, pending, question, rows
 from tui.app import Console
@@ -105,6 +106,14 @@ def test_the_question_shows_what_has_to_be_compared_and_with_what(height: int) -
     text = " ".join(map(plain, question.lines(pending.accepting(alarm, joining().clock), height)))
     assert f"⚠ ship2 has another key already: {KEYS[3]}" in text
     assert "Type ship2 and press enter" in text
+
+
+def test_that_a_name_was_sent_away_before_is_said() -> None:
+    row = rows.read(PendingRow, newcomer("ship4", KEYS[0], revoked=True))
+    clock = joining().clock
+    for lines in (pending.entry(row, clock, 78, "a"), pending.accepting(row, clock).then):
+        assert "⚠ a key of ship4 was revoked before" in "\n".join(map(plain, lines))
+    assert "revoked" not in "\n".join(map(plain, pending.entry(introduced()[1], clock, 78, "a")))
 
 
 def test_only_the_very_name_is_a_yes() -> None:
@@ -269,6 +278,21 @@ async def test_only_where_it_is_decided_is_anybody_asked_who_waits(
     assert daemon.asked_for("pending") == []
 
 
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_a_node_that_waits_itself_shows_its_fingerprint_whole(size: tuple[int, int]) -> None:
+    daemon = fleet()
+    standing = f"waiting to be accepted at central; its fingerprint is {KEYS[0]}"
+    broker = {"connected": False, "error": "authorization violation"}
+    daemon.status = {"trusted": True, "node": "ship1", "standing": standing, "broker": broker}
+    daemon.health = well()
+    async with console(daemon, size) as pilot:
+        await sees(pilot, "Waiting to be accepted at central")
+        await sees(pilot, KEYS[0])
+        await pilot.press("6")
+        await sees(pilot, "◇ waiting to be accepted")
+        await until(pilot, lambda: shown(pilot.app).count(KEYS[0]) == 2, "it once more")
+
+
 async def test_an_empty_screen_says_how_a_node_joins() -> None:
     daemon = fleet()
     daemon.status = {"trusted": True}
@@ -313,7 +337,7 @@ def hostile() -> FakeDaemon:
     daemon.pending = [
         newcomer(
             word, word, known=word, version=word, machine=word, state=state,
-            conflict=state == "pending", labels={word: word, "env": word},
+            conflict=state == "pending", revoked=True, labels={word: word, "env": word},
         )
         for word in NASTY for state in ("pending", word)
     ]  # fmt: skip
