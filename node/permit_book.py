@@ -79,8 +79,14 @@ class PermitBook:
         _insist(decision)
 
     def grant(self, command: Command) -> Grant:
-        """As whom, how long and within which limits it may run. Raises Refused, see ``admit``."""
+        """As whom, how long and within which limits it may run. Raises Refused, see ``admit``; also
+        if its sender's key has ended while it waited."""
         asked = _request(command, body_of(command))
+        if (key := self._key(command.frm)) and key["state"] == "revoked":
+            raise Refused(
+                f"the key of {asked.frm} was revoked while this waited",
+                "send it again, once that node is accepted anew",
+            )
         decision = self._permits.judge(asked, trusted=self._trusted())
         _insist(decision)
         return decision.grant

@@ -25,7 +25,9 @@ REVOKED, PENDING, REFUSED, STRANGER = (
 FLEET: Final = (CENTRAL, SHIP1, SHIP2, SHIP3)
 HELLO: Final = 2.0
 
-ONE_METHOD: Final = Permit(frm=(SHIP3,), methods=("ShellCommand",), arguments=(("true",),))
+ONE_METHOD: Final = Permit(
+    frm=(SHIP3,), methods=("ShellCommand",), arguments=(("true",), ("sleep", "*"))
+)
 """What ship3 may do at ship1."""
 STALE: Final = Permit(frm=(REVOKED, PENDING, REFUSED, STRANGER), methods=("*",))
 """Nobody has cleaned up: of these, the keys alone keep them out."""
