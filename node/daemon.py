@@ -183,6 +183,8 @@ class Daemon:
         bus.listen(link.changed)
         bus.listen(followers.link_changed)
 
+        housekeeping = Housekeeping(store, runs, settings.retention, site.now)
+
         def changed(touched: Touched) -> None:
             server.changed(touched)
             followers.touched(touched.messages)
@@ -191,6 +193,8 @@ class Daemon:
             for alarm in touched.alarms:
                 report(*alarm)
                 server.status_changed()
+            if touched.wiped:
+                housekeeping.wiped()
             self._metrics.committed(touched)
 
         store.on_commit(changed)
@@ -215,7 +219,7 @@ class Daemon:
             "intake": lambda _: intake.run(),
             "permits": permits.run,
             **member.processes(),
-            "housekeeping": Housekeeping(store, runs, settings.retention, site.now).run,
+            "housekeeping": housekeeping.run,
         }.items():
             supervisor.add(Process(name, name, "", run))
         subscribers.start()

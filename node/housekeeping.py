@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from node.error_reports import ErrorReports
 from node.execution import key_of
@@ -84,6 +85,11 @@ class Housekeeping:
         self._runs = runs
         self._retention = retention
         self._now = now
+        self._wiped = asyncio.Event()
+
+    def wiped(self) -> None:
+        """Something secret has ended: what it wrote is to go now."""
+        self._wiped.set()
 
     async def run(self, process: Process) -> None:
         await self._strangers()
@@ -92,7 +98,19 @@ class Housekeeping:
             await self._history()
             await self._outputs()
             process.enter(ProcessState.WAITING)
-            await asyncio.sleep(EVERY)
+            until = asyncio.get_running_loop().time() + EVERY
+            while await self._is_wiped(until):
+                await self._outputs()
+
+    async def _is_wiped(self, until: float) -> bool:
+        """Whether something secret has ended, as soon as it has; False once it is time to look at
+        everything."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                await self._wiped.wait()
+                self._wiped.clear()
+                return True
+        return False
 
     async def _history(self) -> None:
         keep = self._retention
