@@ -157,9 +157,10 @@ async def _revoke(tale: Voyage, intruder: Intruder) -> None:
     for ship in ("ship1", "ship3"):
 
         async def knows(ship: str = ship) -> bool:
-            return not await tale.holding(ship, "ship2")
+            keys = (await here.ask("keys", where=ship, names=["ship2"]))["keys"]
+            return [key["state"] for key in keys] == ["revoked"]
 
-        away = ", which was away" if ship == "ship3" else ""
+        away = ", which was away," if ship == "ship3" else ""
         tale.promise(await within(knows, 15.0), f"{ship}{away} knows that they hold no more")
 
 
@@ -177,6 +178,7 @@ async def broker_taken(tale: Voyage) -> None:
     await here.stop_broker()
     async with _lawless(tale) as server:
         tale.say(f"somebody else's broker answers at {server.address}")
+        await here.connected("central", *ships)
         async with Intruder(here.address, tale.trust.ca) as intruder:
             await intruder.listen(">")
             ids = [await tale.order(ship, _TRUE_WORD) for ship in ships]
@@ -200,6 +202,7 @@ async def broker_taken(tale: Voyage) -> None:
             tale.nothing_else_ran("nothing of it has started anything")
             await _told(tale, await tale.errors("bad_signature", *ships))
     await here.start_broker()
+    await here.connected("central", *ships)
     back = [await tale.order(ship, "back") for ship in ships]
     tale.promise(await tale.obeyed(*back), "the true broker is back, and so is everybody")
 

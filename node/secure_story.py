@@ -96,8 +96,8 @@ async def rotation(tale: Voyage) -> None:
             async def is_certified(name: str = name) -> bool:
                 return new[name] in await tale.holding("central", name)
 
-            await within(is_certified, 10.0)
-            tale.say(f"  {name}: {new[name]}")
+            await within(is_certified, 20.0)
+            tale.say(f"  {name}: {', '.join(await tale.holding('central', name))}")
 
         async def alone() -> bool:
             return all([await tale.holding(w, n) == [new[n]] for w, n in _SEES])

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -174,6 +175,16 @@ class SecureWorld:
             return set(names) <= {n["name"] for n in nodes if n["state"] == "online"}
 
         await until(heard, f"{', '.join(names)} are online")
+
+    async def connected(self, *names: str) -> None:
+        """Until they have a link to whatever broker answers."""
+
+        async def has_link(name: str) -> bool:
+            broker = (await self.ask("status", where=name))["broker"]
+            return broker["connected"] is True
+
+        for name in names:
+            await until(partial(has_link, name), f"{name} has a link to the broker")
 
     async def admit(self, name: str, token: str) -> str:
         """From an empty folder to a node that belongs; its fingerprint."""
