@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import os
 import stat
 import sys
@@ -100,6 +101,10 @@ class Warrants:
         self._owner = owner
         self._anchor = _File(f"{folder}/anchor", power, Anchor)
         self._permits = _File(f"{folder}/node.toml", power, _permits)
+        with contextlib.suppress(Refusal):  # what is wrong is said at once, and may be mended
+            self._anchor.get()
+        with contextlib.suppress(Refusal):
+            self._permits.get()
         self._anchored: Anchor | None = None
         self._learned: list[bytes] = []
         self._ring: Keyring | None = None

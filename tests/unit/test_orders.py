@@ -222,6 +222,10 @@ def test_permits_are_read_again_and_an_error_in_them_keeps_the_old_ones(
     bench.judge(order)
     said = capfd.readouterr().err
     assert said.count("what it said before holds") == 1
+    path.write_text(PERMITS)
+    bench.restart()
+    path.write_text("[[permit]]\nfrom = 5\n")
+    bench.judge(order)
     path.write_text('[[permit]]\nfrom = ["central"]\nmethods = ["Ping"]\n')
     bench.denies(order, "no permit for central names ShellCommand")
     path.write_text("")
@@ -230,6 +234,7 @@ def test_permits_are_read_again_and_an_error_in_them_keeps_the_old_ones(
 
 def test_nothing_is_judged_without_an_anchor(bench: Bench) -> None:
     (bench.folder / "etc" / "anchor").write_text('node = "ship2"\n')
+    bench.restart()
     with pytest.raises(Refusal, match="anchor: it needs node, central and key"):
         bench.judge(bench.keys.order("uptime"))
 
