@@ -132,6 +132,7 @@ class Enrolment:
                 log.debug("%s", error)
         if learned:
             self._keys.trust.use(self._keys.trust.key)  # its certificate may be a new one
+            self._keys.move_anchor()
         if self._keys.advance():
             # The old nkey goes on being let in: there is no hurry.
             self._loop.call_later(LATER, self._enter, 0)

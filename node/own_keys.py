@@ -39,6 +39,7 @@ class OwnKeys:
         self._bus = bus
         self._access = access
         self._at = 0
+        self.move_anchor()
         self.advance()
         self.enter(0)
 
@@ -94,6 +95,19 @@ class OwnKeys:
         if file is not None:
             said = tuple(signed.decode() for signed in self.trust.keyring.chain())
             write_trust(self.state_dir, msgspec.structs.replace(file, said=said))
+
+    def move_anchor(self) -> None:
+        """On a node: once the key has ended that central had when it joined, trust one that holds,
+        also after the loss of the store, which knows of the end. Raises TrustError, OSError."""
+        file, ring = read_trust(self.state_dir), self.trust.keyring
+        holding = ring.keys_of(ring.central)
+        if file is None or self.trust.me == ring.central or not holding:
+            return
+        if file.serial <= ring.upto(ring.central):
+            oldest = holding[-1]
+            file = msgspec.structs.replace(file, key=oldest.public, serial=oldest.serial)
+            write_trust(self.state_dir, file)
+            log.info("%s is known by its key with the serial %d now", ring.central, oldest.serial)
 
     def tidy(self) -> None:
         """Forget the old nkey once its time beside the new one is over. Raises OSError."""

@@ -108,6 +108,11 @@ class Harbour:
         node = self.started[name] = Node(daemon, task)
         self.lives.add((name, node.store, node.start))
 
+        async def is_linked() -> bool:
+            return node.daemon._site._bus.may_ask
+
+        await until(is_linked, f"{name} hears the broker")
+
     async def stop(self, name: NodeName) -> None:
         node = self.started.pop(name)
         node.daemon.stop()
@@ -119,14 +124,18 @@ class Harbour:
         await self.agree()
 
     async def wipe(self, name: NodeName) -> None:
-        """Its store is lost, as after damage; its keys are not."""
+        """Its store is lost, and central gets to know it again."""
+        await self.lose_store(name)
+        # What is bound to the lost store has an end that nobody knows.
+        await self.submit(self.command(name, ttl=5))
+        await self.agree()
+
+    async def lose_store(self, name: NodeName) -> None:
+        """As after damage; its keys are there."""
         await self.stop(name)
         for file in (self.folder / name).glob("steward.db*"):
             file.unlink()
         await self.start(name)
-        # What is bound to the lost store has an end that nobody knows.
-        await self.submit(self.command(name, ttl=5))
-        await self.agree()
 
     async def agree(self) -> None:
         """Until central and the ships know each other as they are now."""

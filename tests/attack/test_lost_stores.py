@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 
 from tests.attack.harbour import Harbour, until
-from tests.attack.intruder import Intruder
-from tests.attack.papers import SHIP3
+from tests.attack.intruder import Intruder, script
+from tests.attack.papers import CENTRAL, SHIP3
+from tests.attack.people import identities
 
 
 async def once(here: Harbour) -> str:
@@ -57,3 +58,20 @@ async def test_nor_by_a_backup_that_was_put_back(
     await here.work()
     assert here.strange_lines() == []
     await once(here)
+
+
+async def test_a_changed_key_of_central_stays_ended_for_who_loses_its_store(
+    here: Harbour, intruder: Intruder
+) -> None:
+    """Also while central cannot be heard: the file that it has joined by names the key that
+    central had then, which may be the one that was stolen."""
+    await here.work()
+    await here.stop(CENTRAL)
+    await here.lose_store(SHIP3)
+    thief = next(one for one in identities(here.papers) if one.name == CENTRAL)
+    order = script(here, thief, "lost store")
+    frame = intruder.frame(CENTRAL, f"{SHIP3}.CommandACK.ShellCommand", order)
+    await intruder.say([intruder.seal(frame, thief)])
+    await here.start(CENTRAL)
+    await here.agree()
+    assert here.strange_lines() == []
