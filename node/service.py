@@ -24,6 +24,8 @@ from steward.errors import UsageError
 from steward.subjects import node_name
 
 _SYSUSERS: Final = Path("/etc/sysusers.d/steward.conf")
+_HIDDEN: Final = ("/home", "/root", "/tmp", "/var/tmp", "/run/user")
+"""By ProtectHome= and PrivateTmp=."""
 _SYSTEMD: Final = Path("/run/systemd/system")
 
 Options = dict[str, Any]
@@ -95,12 +97,13 @@ def install(root: Path, dry_run: bool, force: bool, compared: str | None, **give
     hands.keep(places.etc / "node.toml", fresh, 0o640, places.user)
     if anchor:
         hands.write(places.etc / "anchor", anchor)
-    for path, text in texts.items():
-        hands.write(path, text)
+    changed = [path.name for path, text in texts.items() if hands.write(path, text)]
     units = [path.name for path in texts]
     hands.run("systemctl", "daemon-reload")
     if anchor:
         hands.run("systemctl", "enable", "--now", *units)
+        if changed:
+            note(f"what was changed holds after: systemctl restart {' '.join(changed)}")
         return 0
     hands.run("systemctl", "enable", *units)
     join = "init" if names[0] == names[1] else "join FILE"
@@ -162,9 +165,16 @@ def _check_machine(hands: Hands) -> None:
 
 
 def _check_program(places: Places, *, insist: bool) -> None:
-    """What root runs must be root's. Raises UsageError."""
-    parts = (places.python, places.runner.parent, places.packages / "steward", Path(os.__file__))
-    theirs = writable_by_others(*(part for part in parts if part.exists()), nacl_folder())
+    """What root runs must be root's, and where the daemon sees it. Raises UsageError."""
+    seen = (places.python, places.python.resolve(), places.runner)
+    hidden = [place for place in _HIDDEN if any(path.is_relative_to(place) for path in seen)]
+    if hidden and insist:
+        text = f"Steward is installed in {hidden[0]}, which the service does not see"
+        raise UsageError(text, "install it elsewhere, like in /opt/steward")
+    ours = places.runner.parent
+    theirs = writable_by_others(
+        places.python, ours, ours.parent / "steward", nacl_folder(), Path(os.__file__)
+    )
     if theirs is None:
         return
     text = f"somebody but root can change {theirs}, which the runner would load as root"

@@ -53,9 +53,10 @@ class Hands:
             f"{path} was made or changed by somebody else", "look at it; --force overwrites it"
         )
 
-    def write(self, path: Path, text: str, mode: int = 0o644, group: str = "") -> None:
-        """``check`` first. Whole or not at all."""
-        if self._read(path) == text:
+    def write(self, path: Path, text: str, mode: int = 0o644, group: str = "") -> bool:
+        """``check`` first. Whole or not at all. Whether there was another one before."""
+        there = self._read(path)
+        if there == text:
             self._say(f"{path} is as it should be")
         elif self.say(f"wrote {path}", f"write {path}"):
             real = self.at(path)
@@ -71,6 +72,7 @@ class Hands:
             new.chmod(mode)
             new.rename(real)
         self._note(path, _sum(text))
+        return there not in (None, text)
 
     def keep(self, path: Path, text: str, mode: int, group: str) -> None:
         """A file that is the operator's once it is there."""

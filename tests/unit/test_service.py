@@ -121,7 +121,9 @@ def test_what_somebody_has_changed_is_kept_unless_forced(machine: Machine) -> No
     assert not (machine.root / UNITS / "steward-broker.service").exists(), "all or nothing"
     machine.install("--force")
     assert unit.read_text() == written
-    machine.install("--credential", "steward-signing-key:/etc/credstore/k")  # ours may change
+    machine.trusts(SigningKey.generate())
+    said = machine.install("--credential", "steward-signing-key:/etc/credstore/k")  # ours
+    assert "holds after: systemctl restart steward.service" in said
     assert "LoadCredential=steward-signing-key:/etc/credstore/k" in unit.read_text()
 
 
@@ -174,6 +176,16 @@ def test_without_root_or_systemd_it_says_so(
     assert "only root can install" in machine.service("install", "--node", "a", status=2)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert "systemd does not run" in machine.service("remove", status=2)
+
+
+def test_what_the_service_would_not_see_is_refused(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(service, "_SYSTEMD", tmp_path)
+    monkeypatch.setattr(service, "_HIDDEN", [str(Path(service.__file__).parent)])
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    said = machine.service("install", "--node", "a", "--state-dir", str(tmp_path), status=2)
+    assert "which the service does not see" in said
 
 
 def test_what_others_can_write_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
