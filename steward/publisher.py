@@ -9,7 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from steward import frames, subjects
-from steward.bus import Bus, Mark
+from steward.bus import Bus
 from steward.errors import BusError, StoreFull
 from steward.frames import Frame, Notice
 from steward.handoff import Handoff
@@ -18,6 +18,7 @@ from steward.ledger import ASKING, HIDDEN
 from steward.message import MAX_MESSAGE_BYTES, Kind, MessageId, State
 from steward.metrics import Metrics
 from steward.outbox import Published
+from steward.pending import Mark
 from steward.store import Store, Tables
 from steward.subjects import Subject
 from steward.supervisor import Process, ProcessState, Supervisor

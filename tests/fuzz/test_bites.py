@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 
-from node import intake_reading, runner
+from node import intake_reading, runner, runner_requests
 from node.api.messages import MessageApi
 from node.intake_parser import Element, Garbage, parse
 from node.methods import Event
@@ -111,7 +111,7 @@ def a_table_that_may_be_none() -> Any:
 
 
 def a_number_too_large() -> Any:
-    real = runner.checked_command
+    real = runner_requests.checked_command
 
     def checked(request: dict[str, Any]) -> Any:
         float(request.get("deadline") or 0)

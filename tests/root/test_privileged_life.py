@@ -7,7 +7,7 @@ import contextlib
 import os
 import pwd
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,9 +18,15 @@ from node.runner_socket import ALREADY_RUNS
 from node.runs import Adopted, RunKey, Runs
 from steward.errors import Refused, RunnerError
 from steward.message import State
+from steward.subjects import NodeName
 from tests.root.privileged import OTHER, OWNER, Privileged, alive, as_user, eventually, status_of
 
 GAMES = pwd.getpwnam(OTHER)
+
+
+async def no_more(_sender: NodeName) -> Sequence[bytes]:
+    """Statements about an order's sender, beside those that the runner has."""
+    return ()
 
 
 def test_a_command_of_another_user_is_killed_with_its_group(unit: Privileged) -> None:
@@ -71,6 +77,7 @@ def test_told_to_stop_it_starts_nothing_more_and_waits_for_what_runs(unit: Privi
 async def daemon(unit: Privileged) -> AsyncIterator[Runs]:
     """The daemon's side; leaving it is as kill -9 would be."""
     runs = Runs(unit.state)
+    runs.statements = no_more
     task = asyncio.create_task(runs.run())
     try:
         yield runs
