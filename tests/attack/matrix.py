@@ -17,6 +17,7 @@ BY_PEOPLE: Final[Mapping[str, Attack]] = {
     "own name": requests.in_his_own_name,
     "other names": requests.in_another_s_name,
     "unsigned": requests.unsigned,
+    "hellos": requests.hellos,
     "older copy": requests.older_copies,
     "papers": forged_papers.certificates_shown,
     "trust": forged_papers.words_of_trust,
@@ -114,6 +115,7 @@ async def _cell(
         await lab.here.ask("release", nodes=[spare])
     reported = lab.complaints() - complaints
     tried = intruder.tried - tried
-    if tried and not reported:
+    is_his_right = spare is not None and how == "hellos"
+    if tried and not reported and not is_his_right:
         lab.effects.append(f"{title}, {how}: nobody has complained")
     matrix.cells[title, how] = Cell(tried, len(lab.effects) - known, reported)

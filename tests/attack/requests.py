@@ -142,3 +142,26 @@ async def older_copies(lab: Lab, who: Identity) -> None:
             for more in ({"retired": store}, {"base": 1000}, {"messages": gap}, {"messages": ()}):
                 sealed.append(lab.intruder.seal(structs.replace(fresh, **more), who))
     await lab.intruder.say(sealed)
+
+
+async def hellos(lab: Lab, who: Identity) -> None:
+    """That nodes have left, are other machines, know of more keys that ended, hold others' mail."""
+    sealed = []
+    for name in dict.fromkeys((who.name, SHIP1, CENTRAL)):
+        if name != who.name and who.accepted:
+            continue
+        known = lab.here.started.get(name)
+        lives = [{}, {"store": known.store, "start": known.start}] if known else [{}]
+        for to in (CENTRAL, SHIP1):
+            for n, life in enumerate(lives * 10):
+                said = hello(
+                    goodbye=n % 2 == 0, machine_id=f"m{n}", revocations=n * 1000,
+                    alarms=(f"alarm {n}",), interval=1e9, start=str(n),
+                    labels={"kind": name if who.accepted else FORGED},
+                )  # fmt: skip
+                more: dict[str, Any] = {**life, "steady": 1e9 + n}
+                on = f"{to}.EventNACK.SayHello"
+                sealed.append(
+                    lab.intruder.seal(lab.intruder.notice(name, on, tell(said), **more), who)
+                )
+    await lab.intruder.say(sealed)
