@@ -50,7 +50,8 @@ class Intruder:
 
     async def __aenter__(self) -> Self:
         """Raises BusError with the broker's words if it does not let him in."""
-        self._link = await Link.open(self._endpoint, LAN, Access(ca=self._ca).context())
+        context = Access(ca=self._ca).context() if self._endpoint.tls else None
+        self._link = await Link.open(self._endpoint, LAN, context)
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._enter()

@@ -171,6 +171,29 @@ def _broker_seed(tale: Voyage) -> bytes:
 # -------------------------------------------------------------------- the broker itself
 
 
+async def broker_replaced(tale: Voyage) -> None:
+    tale.chapter("Another server stands in the broker's place, without its certificate")
+    here, names = tale.here, ("central", "ship1", "ship3")
+    await here.stop_broker()
+    async with Broker(tale.folder / "stripped", host=HOST, port=here.port) as server:
+        tale.say(f"a server without TLS answers at {server.address}")
+        async with Intruder(server.address, "") as intruder:
+            await intruder.listen(">")
+            for name in names:
+
+                async def has_tried(name: str = name) -> bool:
+                    return "TLS" in (await here.ask("status", where=name))["broker"]["error"]
+
+                tried = await within(has_tried, 10.0)
+                broker = (await here.ask("status", where=name))["broker"]
+                tale.say(f"  {name}: {broker['error'] or 'connected'}")
+                tale.promise(
+                    tried and not broker["connected"], f"{name} does not take it for the broker"
+                )
+            tale.promise(not intruder.heard, f"it hears {len(intruder.heard)} letters")
+    await here.start_broker()
+
+
 async def broker_taken(tale: Voyage) -> None:
     tale.chapter("The broker itself is taken over: it has the same certificate, hears everything,")
     tale.say("lets everybody say anything, and the thief has ship2's signing key, too")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from node import secure_attacks as attacks
@@ -86,7 +85,8 @@ async def rotation(tale: Voyage) -> None:
     tale.chapter("ship1 and central change their keys, with commands going on")
     here = tale.here
     sent: list[str] = []
-    sending = asyncio.create_task(_send_on(tale, sent), name="commands go on")
+    enough = asyncio.Event()
+    sending = asyncio.create_task(_send_on(tale, sent, enough), name="commands go on")
     try:
         new: dict[str, str] = {}
         overlap = ("--overlap", str(_OVERLAP), "-o", "json")
@@ -104,9 +104,8 @@ async def rotation(tale: Voyage) -> None:
 
         ended = await within(alone, _OVERLAP + 20.0)
     finally:
-        sending.cancel()
-        with suppress(asyncio.CancelledError):
-            await sending
+        enough.set()
+        await sending
     tale.promise(ended, "the new keys hold alone, on central and on both ships")
     went_on = await tale.obeyed(*sent, quietly=True)
     tale.promise(went_on, f"{len(sent)} commands went on meanwhile, none was lost")
@@ -116,8 +115,8 @@ _SEES = (("central", "ship1"), ("central", "central"), ("ship1", "central"), ("s
 """Who is asked, and about whose keys."""
 
 
-async def _send_on(tale: Voyage, sent: list[str]) -> None:
-    while True:
+async def _send_on(tale: Voyage, sent: list[str], enough: asyncio.Event) -> None:
+    while not enough.is_set():
         for ship in ("ship1", "ship3"):
             sent.append(await tale.order(ship, f"change-{len(sent)}"))
         await asyncio.sleep(_PAUSE)
@@ -128,6 +127,7 @@ CHAPTERS: Sequence[Chapter] = (
     permitted,
     attacks.without_a_key,
     attacks.thief,
+    attacks.broker_replaced,
     attacks.broker_taken,
     rotation,
 )
