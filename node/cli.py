@@ -38,7 +38,7 @@ async def _node(settings: Settings) -> None:
     try:
         await daemon.run()
     except (OSError, BaseExceptionGroup) as error:
-        for cause in _causes(error):
+        for cause in causes(error):
             if isinstance(cause, StewardError):
                 raise cause from error
             if isinstance(cause, OSError) and cause.filename is not None:
@@ -48,10 +48,11 @@ async def _node(settings: Settings) -> None:
         raise
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """What went wrong, out of whatever groups it is in."""
     if isinstance(error, BaseExceptionGroup):
         for one in error.exceptions:
-            yield from _causes(one)
+            yield from causes(one)
     else:
         yield error
 

@@ -15,10 +15,11 @@ from typing import Any
 import click
 
 from node.at_sea import show
+from node.cli import causes
 from node.fleet import end_commands, fleet
 from node.story import Story
 from node.world import World, world
-from steward.errors import NotPossible, UsageError
+from steward.errors import NotPossible, StewardError, UsageError
 
 SHIPS = ("ship1", "ship2", "ship3")
 START_WITHIN = 60.0
@@ -188,6 +189,8 @@ def demo(nodes: int, console: bool, secure: bool, keep: bool) -> int:
         held = asyncio.run(_unless_told_to_end(_story(folder, nodes, console, secure)))
     except asyncio.CancelledError:
         held = False
+    except BaseExceptionGroup as group:
+        raise next((e for e in causes(group) if isinstance(e, StewardError)), group) from None
     finally:
         end_commands(folder)
         if keep:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from node.broker import free_port
-from node.world import STEWARD, NodeProcess
+from node.world import STEWARD, NodeProcess, environment
 from steward.control.client import ControlClient
 from steward.errors import StewardError
 
@@ -69,7 +68,7 @@ class SecureWorld:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=_environment(self.folder / where),
+            env=_beside(self.folder / where),
         )  # fmt: skip
         try:
             async with asyncio.timeout(PATIENCE):
@@ -107,7 +106,7 @@ class SecureWorld:
             self._broker = await asyncio.create_subprocess_exec(
                 *STEWARD, "broker",
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-                env=_environment(self.folder / "central"),
+                env=_beside(self.folder / "central"),
             )  # fmt: skip
 
         async def answers() -> bool:
@@ -217,10 +216,9 @@ async def within(is_so: Condition, seconds: float) -> bool:
     return True
 
 
-def _environment(state_dir: Path) -> dict[str, str]:
-    """Of a person's shell beside one daemon."""
-    plain = {k: v for k, v in os.environ.items() if not k.startswith("STEWARD_")}
-    return plain | {"STEWARD_STATE_DIR": str(state_dir)}
+def _beside(state_dir: Path) -> dict[str, str]:
+    """The environment of a person's shell on the machine of one daemon."""
+    return environment() | {"STEWARD_STATE_DIR": str(state_dir)}
 
 
 @asynccontextmanager

@@ -19,6 +19,12 @@ START_WITHIN = 20.0
 STEWARD = (sys.executable, "-m", "steward.cli")
 
 
+def environment() -> dict[str, str]:
+    """This process's, without what would set up a node of the user's own, or give it keys."""
+    ours = ("STEWARD_", "CREDENTIALS_DIRECTORY")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+
+
 class NodeProcess:
     """``steward node`` as a child process, its log in ``<folder>/log``."""
 
@@ -39,7 +45,7 @@ class NodeProcess:
         with (self.folder / "log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self._program, *arguments,
-                stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+                stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, env=environment(),
             )  # fmt: skip
         await self._answers(within)
 
