@@ -28,16 +28,19 @@ def check(matrix: Matrix) -> None:
     assert matrix.errors < MOST_ERRORS
 
 
+@pytest.mark.timeout(240)  # thousands of attempts, on a machine that others use, too
 @pytest.mark.usefixtures("small")
-async def test_nobody_who_must_not_makes_the_fleet_do_anything(tmp_path: Path) -> None:
-    async with lab(tmp_path, seed=1) as fleet:
-        matrix = await try_all(fleet, steps=())
+@pytest.mark.parametrize("part", range(3))
+async def test_nobody_who_must_not_makes_the_fleet_do_anything(part: int, tmp_path: Path) -> None:
+    async with lab(tmp_path, seed=part) as fleet:
+        people = [one.title for one in identities(fleet.here.papers)][part::3]
+        matrix = await try_all(fleet, who=people, steps=())
         check(matrix)
-        people = identities(fleet.here.papers)
-        assert len(matrix.cells) == len(people) * len(BY_PEOPLE)
+    assert len(matrix.cells) == len(people) * len(BY_PEOPLE)
     assert all(cell.tried for cell in matrix.cells.values())
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.usefixtures("small")
 async def test_whoever_owns_the_broker_can_only_be_silent(tmp_path: Path) -> None:
     async with lab(tmp_path, seed=2) as fleet:
