@@ -160,6 +160,6 @@ def test_a_large_difference_is_bounded() -> None:
     theirs = "\n".join(str(n * n % 19) for n in range(60_000))
     began = time.process_time()
     lines = diff.outputs(outcome(ours), outcome(theirs), 60)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
     assert len(lines) <= 2 * diff.MOST_LINES + 12
     assert "only the first 2,000 of 60,000 lines are compared" in plain(lines[1])
