@@ -130,7 +130,7 @@ async def test_a_revocation_reaches_who_was_away_and_holds_over_restarts(
         return "revoked" in (await yard.status("ship2"))["standing"]
 
     await yard.token()  # opens the door for who has to ask anew
-    await wait_for(hears_of_it, 60)
+    await wait_for(hears_of_it, 100)  # three tries to connect, then the other way in
     [again] = await yard.pending()
     assert (again["name"], again["revoked"], again["conflict"]) == ("ship2", True, False)
     assert (await yard.central("keys", "revoke", "central")).status == 7
