@@ -14,12 +14,14 @@ from pathlib import Path
 from random import SystemRandom
 
 from tests.attack.bugs import BUGS, planted
+from tests.attack.harbour import PATIENCE
 from tests.attack.lab import lab
 from tests.attack.matrix import Matrix, try_all
 
 
-async def attack(folder: Path, seed: int) -> Matrix:
+async def attack(folder: Path, seed: int, patience: float) -> Matrix:
     async with lab(folder, seed) as fleet:
+        fleet.here.patience = patience
         return await try_all(fleet)
 
 
@@ -31,7 +33,7 @@ def main() -> int:
     logging.basicConfig(level=logging.CRITICAL)
     print(f"seed {given.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="steward-attack-") as folder, planted(given.bug):
-        matrix = asyncio.run(attack(Path(folder), given.seed))
+        matrix = asyncio.run(attack(Path(folder), given.seed, 3.0 if given.bug else PATIENCE))
     print(matrix.table())
     return 0 if matrix.holds else 1
 
