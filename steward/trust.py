@@ -52,11 +52,21 @@ class Trust:
         self.introductions = subject(keyring.central, Kind.EVENT_NACK, JOIN)
         """Where letters of nodes that are not known yet come."""
         self._peers: OrderedDict[NodeName, _Peer] = OrderedDict()
+        self._mine = f'"name":"{me}"'.encode()
+        """Of itself a node believes nothing that comes beside a letter: it would pass for accepted
+        before central has told it anything."""
 
     def obeys(self, frm: NodeName) -> bool:
         """Whether ``frm`` may tell this node that its store is an older copy: central, which can
         end everything anyhow. Any other node would be a single one that ends it for all."""
         return frm == self.keyring.central and frm != self.me
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether central has told this node that its key is its: with that it has told of keys
+        that were revoked, too, or will at the next hello."""
+        held = self.keyring.holder(self.key.id)
+        return held is not None and held.name == self.me
 
     def use(self, key: SigningKey) -> None:
         """Sign with another key of this node's from now on, and tell everybody its certificate; or
@@ -123,6 +133,12 @@ class Trust:
                 f"it is not what {holder.name} has signed for this subject",
                 "somebody has changed it, or sent it elsewhere than it was meant for",
             )
+        if holder.name != self.keyring.central and not self.is_accepted:
+            raise SignatureError(
+                f"{self.me} has not been accepted, or has lost its store, and hears central alone:"
+                f" {holder.name}'s key may have been revoked",
+                "it goes on as soon as central's word has come",
+            )
         peer = self._peer(holder.name)
         peer.has_mine, peer.since = envelope.holds == self.key.id, 0
         return holder.name
@@ -133,7 +149,7 @@ class Trust:
         for raw in envelope.said[:MOST_STATEMENTS]:
             signed = bytes(raw)
             known = self.keyring.holder(envelope.key)
-            if known is not None and known.signed == signed:
+            if (known is not None and known.signed == signed) or self._mine in signed:
                 continue
             try:
                 self.learned(self.keyring.learn(signed), signed)

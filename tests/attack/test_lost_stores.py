@@ -75,3 +75,23 @@ async def test_a_changed_key_of_central_stays_ended_for_who_loses_its_store(
     await here.start(CENTRAL)
     await here.agree()
     assert here.strange_lines() == []
+
+
+async def test_who_was_revoked_is_nobody_s_for_a_node_that_has_lost_its_store(
+    here: Harbour, intruder: Intruder
+) -> None:
+    """It knows of no revocation until central has told it; until then it hears central alone."""
+    await here.work()
+    await here.stop(CENTRAL)
+    await here.lose_store(SHIP3)
+    for title in ("revoked", "central's old key", "ship2, stolen"):
+        thief = next(one for one in identities(here.papers) if one.title == title)
+        order = script(here, thief, "lost store")
+        letters = [
+            intruder.frame(thief.name, f"{SHIP3}.CommandACK.ShellCommand", order),
+            intruder.notice(thief.name, f"{SHIP3}.CommandNACK.ShellCommand", order),
+        ]
+        await intruder.say(intruder.seal(letter, thief) for letter in letters)
+    await here.start(CENTRAL)
+    await here.agree()
+    assert here.strange_lines() == []
