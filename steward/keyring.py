@@ -128,6 +128,8 @@ class Keyring:
             raise TrustError(f"{said.name} has another key under the serial {said.serial}")
         if any(h.serial > said.serial and h.public == said.key for h in known):
             return
+        if any(h.serial == said.serial and self._serial(h.issuer) > by.serial for h in known):
+            raise TrustError(f"a newer key of {self.central} has said the same of {said.name}")
         if not is_central and len(known) >= OVERLAP and said.serial < known[OVERLAP - 1].serial:
             raise TrustError(f"this key of {said.name} was replaced")
         self._add(Holder(said.name, said.key, said.serial, said.broker, signed, key_id(by.public)))
@@ -136,6 +138,11 @@ class Keyring:
             return
         for old in self.keys_of(said.name)[OVERLAP:]:
             self._drop(old)
+
+    def _serial(self, central_key: str) -> int:
+        """Of central's key with this id; -1: it holds no more."""
+        held = self._holders.get(central_key)
+        return -1 if held is None else held.serial
 
     def _add(self, holder: Holder) -> None:
         others = [h for h in self.keys_of(holder.name) if h.public != holder.public]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -11,7 +12,7 @@ from msgspec import structs
 
 from steward.errors import SignatureError, TrustError
 from steward.frames import Envelope, Frame, Letter, Notice, Output
-from steward.keyring import Keyring
+from steward.keyring import Holder, Keyring
 from steward.message import Kind, MessageId
 from steward.signing import SigningKey, key_id, verify
 from steward.statements import Statement
@@ -52,9 +53,6 @@ class Trust:
         self.introductions = subject(keyring.central, Kind.EVENT_NACK, JOIN)
         """Where letters of nodes that are not known yet come."""
         self._peers: OrderedDict[NodeName, _Peer] = OrderedDict()
-        self._mine = f'"name":"{me}"'.encode()
-        """Of itself a node believes nothing that comes beside a letter: it would pass for accepted
-        before central has told it anything."""
 
     def obeys(self, frm: NodeName) -> bool:
         """Whether ``frm`` may tell this node that its store is an older copy: central, which can
@@ -121,8 +119,9 @@ class Trust:
             raise SignatureError(
                 "it is not signed", "its sender has no keys: steward keys join, over there"
             )
-        problem = self._learn(envelope)
-        holder = self.keyring.holder(envelope.key)
+        holder, problem = self.keyring.holder(envelope.key), ""
+        if holder is None:
+            holder, problem = self._introduced(envelope)
         if holder is None:
             raise SignatureError(
                 f"it is signed with the key {envelope.key[:16]!r}, which is nobody's here{problem}",
@@ -139,23 +138,35 @@ class Trust:
                 f" {holder.name}'s key may have been revoked",
                 "it goes on as soon as central's word has come",
             )
+        self._learn(envelope, holder.name)
         peer = self._peer(holder.name)
         peer.has_mine, peer.since = envelope.holds == self.key.id, 0
         return holder.name
 
-    def _learn(self, envelope: Envelope) -> str:
-        """What came with it of its sender's key; why nothing could be learned of it."""
-        problem = ""
+    def _introduced(self, envelope: Envelope) -> tuple[Holder | None, str]:
+        """Whose key it is by what came with it, of which nothing is believed yet; else why not."""
+        ring, problem = self.keyring.copy(), ""
         for raw in envelope.said[:MOST_STATEMENTS]:
-            signed = bytes(raw)
-            known = self.keyring.holder(envelope.key)
-            if (known is not None and known.signed == signed) or self._mine in signed:
-                continue
             try:
-                self.learned(self.keyring.learn(signed), signed)
+                ring.learn(bytes(raw))
             except TrustError as error:
                 problem = f": {error.text}"
-        return problem
+        return ring.holder(envelope.key), problem
+
+    def _learn(self, envelope: Envelope, frm: NodeName) -> None:
+        """What came with a letter of its sender's key, and central's; the letter itself is no
+        forgery. Of itself a node believes nothing that comes beside a letter: it would pass for
+        accepted before central has told it anything."""
+        held, chain = self.keyring.holder(envelope.key), self.keyring.chain()
+        for signed in map(bytes, envelope.said[:MOST_STATEMENTS]):
+            if (held is not None and held.signed == signed) or signed in chain:
+                continue
+            if _is_about(signed, self.me) or not (
+                _is_about(signed, frm) or _is_about(signed, self.keyring.central)
+            ):
+                continue
+            with suppress(TrustError):
+                self.learned(self.keyring.learn(signed), signed)
 
     def _peer(self, name: NodeName) -> _Peer:
         peer = self._peers.get(name)
@@ -164,6 +175,11 @@ class Trust:
             if len(self._peers) > MOST_PEERS:
                 self._peers.popitem(last=False)
         return peer
+
+
+def _is_about(signed: bytes, name: NodeName) -> bool:
+    """Whether a statement that central has signed says something of this name."""
+    return f'"name":"{name}"'.encode() in signed
 
 
 def is_command(on: str) -> bool:

@@ -221,3 +221,40 @@ def test_only_central_may_tell_a_node_that_its_store_is_an_older_copy() -> None:
     assert not wire(CENTRAL).obeys(SHIP)
     assert not wire(CENTRAL).obeys(CENTRAL)
     assert not Wire(is_narrow=False).obeys(CENTRAL)
+
+
+def test_what_comes_with_a_letter_is_learned_from_its_sender_alone() -> None:
+    """Statements are not under the letter's signature: whoever carries it can add others."""
+    central, ship = wire(CENTRAL), wire(SHIP)
+    assert central.trust is not None
+    said = notice(SHIP, CENTRAL)
+    payload = msgspec.json.decode(ship.seal(said, said.subject, CENTRAL))
+    more = [msgspec.json.decode(certificate(OTHER)), *payload["said"]]
+    stuffed = msgspec.json.encode({**payload, "said": more})
+    assert central.open(stuffed, said.subject) == said
+    assert central.trust.keyring.newest(SHIP) is not None
+    assert central.trust.keyring.newest(OTHER) is None
+    forged = msgspec.json.encode({**payload, "sig": "A" * 86 + "=="})
+    fresh = wire(CENTRAL)
+    assert fresh.trust is not None
+    with pytest.raises(SignatureError):
+        fresh.open(forged, said.subject)
+    assert fresh.trust.keyring.newest(SHIP) is None
+
+
+def test_an_old_certificate_does_not_take_the_place_of_one_by_a_newer_key_of_central() -> None:
+    """It would go with central's old key, and the node with it."""
+    newer = SigningKey(b"c" * 32)
+    renewed = Certificate(name=SHIP, key=KEYS[SHIP].public, broker="U", serial=1, issued=2.0)
+    chain = Certificate(name=CENTRAL, key=newer.public, broker="U", serial=1, issued=2.0)
+    kept: list[bytes] = []
+    ring = Keyring(
+        CENTRAL, ROOT.public, (statements.issue(chain, ROOT), statements.issue(renewed, newer))
+    )
+    trust = Trust(CENTRAL, newer, ring, lambda _, signed: kept.append(signed))
+    central, ship = Wire(is_narrow=False, trust=trust), wire(SHIP)
+    said = notice(SHIP, CENTRAL)
+    assert central.open(ship.seal(said, said.subject, CENTRAL), said.subject) == said
+    assert kept == []
+    ring.learn(statements.issue(Revocation(name=CENTRAL, upto=0), newer))
+    assert ring.newest(SHIP) is not None
