@@ -1,4 +1,4 @@
-# make install | demo | test | check | torture | fuzz | soak | test-root | test-power | bench | pictures | lock
+# make install | demo | test | check | attack | torture | fuzz | soak | test-root | test-power | bench | pictures | lock
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ ARGS ?=
 # One more than cores: most tests wait for real processes.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
-.PHONY: install demo test check torture fuzz soak test-root test-power bench bench-compare bench-profile pictures lock clean
+.PHONY: install demo test check attack torture fuzz soak test-root test-power bench bench-compare bench-profile pictures lock clean
 .DEFAULT_GOAL := install
 
 install: $(VENV)/.installed
@@ -38,6 +38,10 @@ torture: install
 
 fuzz: install
 	$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+# Who tries what against a fleet with keys, and what took effect.
+attack: install
+	$(BIN)/python -m tests.attack $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 soak: install
 	$(BIN)/python -m tests.soak $(ARGS)

@@ -24,7 +24,8 @@ class Receipts:
     def on_receipt(
         self, box: Sending, inbox: Receiving, r: Receipt, now: Now, *, signed: bool = False
     ) -> Work:
-        """Judge a receipt (rules 5, 9, 10). Raises nothing for bad content: it is ignored."""
+        """Judge a receipt (rules 5, 9, 10). Raises nothing for bad content: it is ignored.
+        ``signed``: by one whose word on this store's past is proof."""
         if r.to != self.me or r.to_store != box.store_id():
             return Work()
         if r.subject.partition(".")[0] != r.frm:

@@ -62,7 +62,8 @@ class Receiver:
         *,
         signed: bool = False,
     ) -> Work:
-        """Judge a frame, in the order of rule 4. Raises nothing for bad content: it is refused."""
+        """Judge a frame, in the order of rule 4. Raises nothing for bad content: it is refused.
+        ``signed``: by one whose word on this store's past is proof."""
         if f.to != self.me or f.subject.partition(".")[0] != self.me:
             return Work()
         self.hear(inbox, f.frm, f.clock, now)
