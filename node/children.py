@@ -72,7 +72,8 @@ class Children:
         book: Book | None = None,
     ) -> None:
         self.runs = runs
-        self.signal_group = (power or Power()).signal_group
+        self.power = power or Power()
+        self.signal_group = self.power.signal_group
         self.book = book or Book()
         self.selector = selector
         self.told = told
@@ -120,7 +121,7 @@ class Children:
         try:
             self.spend(terms.order, folder)
             child = Child(key, self.limit)
-            child.pid, code, reason = fork.start(argv, env, folder, stdin, terms)
+            child.pid, code, reason = fork.start(argv, env, folder, stdin, terms, self.power)
             if not child.pid:
                 self.ended(child, {"exitCode": code, "reason": reason})
                 return child

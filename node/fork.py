@@ -2,6 +2,8 @@
 
 A part of the runner: standard library alone, one thread, so that the child of a fork may run Python
 until it becomes the command. Why it could not comes back through a pipe that ends with the exec.
+Before that it is the command's user's already, who may stop it, and whose home folder may hang: it
+is not waited for without end.
 """
 
 from __future__ import annotations
@@ -9,13 +11,15 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import select
 import signal
 import struct
+import time
 from collections.abc import Mapping
 from typing import NamedTuple, NoReturn
 
 from node import spawn
-from node.accounts import Account, become
+from node.accounts import Account, Power, become
 
 BOUNDS = {
     "memory": resource.RLIMIT_AS,
@@ -26,6 +30,10 @@ BOUNDS = {
 }
 """What a permit may bound: bytes of address space of each process, processes of its user, open
 files, seconds of CPU of each process, bytes of a file that it writes."""
+START_WITHIN = 10.0
+"""Seconds for a child to become the command; nothing else is done meanwhile."""
+_DIES_WITHIN = 1.0
+_NEVER_EXECED = 0x40  # PF_FORKNOEXEC
 _AFTER_CPU = 5
 """Seconds of CPU between SIGXCPU, which a program may handle, and SIGKILL."""
 _ACL_TAGS = {"owner": 1, "user": 2, "group": 4, "mask": 16, "other": 32}
@@ -43,6 +51,8 @@ class Terms(NamedTuple):
 
 
 PLAIN = Terms()
+_stuck: list[int] = []
+"""Children that have been killed, and end when what they wait for lets them."""
 
 
 def start(
@@ -51,8 +61,10 @@ def start(
     folder: int,
     stdin: bytes,
     terms: Terms,
+    power: Power,
 ) -> tuple[int, int, str]:
     """As ``spawn.spawn``, on these terms."""
+    _stuck[:] = [pid for pid in _stuck if not os.waitpid(pid, os.WNOHANG)[0]]
     if terms.account is None and not terms.limits:
         return spawn.spawn(argv, env, folder, stdin)
     files: list[int] = []
@@ -82,6 +94,10 @@ def start(
         for file in files:
             os.close(file)
     try:
+        poll = select.poll()
+        poll.register(words)
+        if not poll.poll(START_WITHIN * 1000):
+            return _give_up(pid, argv[0], power)
         complaint = os.read(words, _MOST_WORDS)
     finally:
         os.close(words)
@@ -90,6 +106,33 @@ def start(
     os.waitpid(pid, 0)
     code, _, reason = complaint.decode(errors="replace").partition(" ")
     return 0, int(code), reason
+
+
+def _give_up(pid: int, program: str, power: Power) -> tuple[int, int, str]:
+    """Kill a child that is late. One that became the command in that very moment counts as
+    started, for it may have done something: its exit record says how it ended."""
+    with power.root():  # it may be another user's already
+        os.kill(pid, signal.SIGKILL)
+        if not _never_execed(pid):
+            return pid, 0, ""
+    # Whatever it does in the system now: with that signal it comes back to no program any more.
+    until = time.monotonic() + _DIES_WITHIN
+    while not os.waitpid(pid, os.WNOHANG)[0]:
+        if time.monotonic() >= until:
+            _stuck.append(pid)
+            break
+        time.sleep(0.01)
+    why = f"it was not ready within {START_WITHIN:g} s: its user stopped it, or its home hangs"
+    return 0, spawn.NOT_EXECUTABLE, f"{program}: cannot be started: {why}"
+
+
+def _never_execed(pid: int) -> bool:
+    """False also where the system doesn't say."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return bool(int(file.read().rpartition(b")")[2].split()[6]) & _NEVER_EXECED)
+    except OSError:
+        return False
 
 
 def _become_command(
@@ -122,6 +165,7 @@ def _become_command(
 
 
 def _leave_runner(account: Account) -> None:
+    os.seteuid(0)  # the file is root's
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("0")  # the runner is spared when memory runs out, not its commands
     become(account)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from node import output, spawn
+from node import accounts, fork, output, spawn
+from node.fork import Terms
 from node.runner_socket import ALREADY_RUNS
 from node.runs import Adopted, RunKey, Runs
 from steward.errors import Refused, RunnerError
@@ -50,6 +51,43 @@ def test_a_command_of_another_user_is_killed_with_its_group(unit: Privileged) ->
 def test_a_deadline_holds(unit: Privileged) -> None:
     record = unit.run("sleep", "60", methodTimeout=0.2)
     assert (record["killed"], record["signal"]) == ("timed_out", signal.SIGTERM)
+
+
+def test_a_stopped_child_of_another_user_does_not_stop_the_runner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until its exec it may be stopped by any process of its user's."""
+    whole = accounts.become
+
+    def become(account: accounts.Account) -> None:
+        whole(account)
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    def start() -> object:
+        power = accounts.RootPower(owner.pw_uid, owner.pw_gid)
+        terms = Terms(account=accounts.named(OTHER))
+        told = fork.start(["true"], {"PATH": "/bin"}, folder, b"", terms, power)
+        with contextlib.suppress(ChildProcessError):
+            return ["left", os.waitpid(-1, os.WNOHANG)]
+        return [*told, os.geteuid()]
+
+    owner = pwd.getpwnam(OWNER)
+    monkeypatch.setattr(fork, "become", become)
+    monkeypatch.setattr(fork, "START_WITHIN", 0.3)
+    folder = os.open(tmp_path, os.O_RDONLY)
+    os.chown(tmp_path, owner.pw_uid, owner.pw_gid)
+    pid, code, reason, euid = as_user("root", start)
+    assert (pid, code, euid) == (0, 126, owner.pw_uid)
+    assert "not ready within 0.3 s" in reason
+
+
+def test_what_spares_the_runner_when_memory_runs_out_spares_no_command(unit: Privileged) -> None:
+    score = Path(f"/proc/{unit.pid}/oom_score_adj")
+    try:
+        score.write_text("-500")  # as its unit has it
+    except PermissionError:
+        score.write_text("100")  # in a container
+    assert unit.run("cat", "/proc/self/oom_score_adj")["stdout"] == "0\n"
 
 
 def test_it_is_small(unit: Privileged) -> None:
