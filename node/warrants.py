@@ -54,8 +54,8 @@ class Anchor:
 
 
 class _File(Generic[T]):
-    """A file of root's, read again when it has changed. One that cannot be used any more leaves
-    what it said before."""
+    """A file of root's, read again when it has changed. A mistake in it leaves what it said before;
+    whoever takes it away takes that back, too."""
 
     def __init__(self, path: str, power: Power, read: Callable[[dict[str, Any]], T]) -> None:
         self._path = path
@@ -66,19 +66,24 @@ class _File(Generic[T]):
         self._problem = ""
 
     def get(self) -> T:
-        """Raises Refusal: it has never been usable."""
+        """Raises Refusal: it is missing, or has never been usable."""
         try:
             with self._power.root():
                 self._look()
+        except FileNotFoundError:
+            self._said = None
+            self._complain(f"{self._path} is missing: put it back; till then commands wait")
         except (OSError, ValueError, StewardError) as error:
-            problem = f"{self._path}: {error}"
-            if problem != self._problem:
-                self._problem = problem
-                kept = "" if self._said is None else " (what it said before holds)"
-                print(f"{problem}{kept}", file=sys.stderr, flush=True)
+            self._complain(f"{self._path}: {error}")
         if self._said is None:
             raise Refusal(f"the runner judges no order: {self._problem}")
         return self._said
+
+    def _complain(self, problem: str) -> None:
+        if problem != self._problem:
+            self._problem = problem
+            kept = "" if self._said is None else " (what it said before holds)"
+            print(f"{problem}{kept}", file=sys.stderr, flush=True)
 
     def _look(self) -> None:
         with open(os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:

@@ -232,6 +232,25 @@ def test_permits_are_read_again_and_an_error_in_them_keeps_the_old_ones(
     bench.denies(order, "nothing is allowed")
 
 
+@pytest.mark.parametrize("name", ["anchor", "node.toml"])
+def test_when_a_file_is_taken_away_nothing_is_judged_until_it_is_back(
+    bench: Bench, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    order, path = bench.keys.order("uptime"), bench.folder / "etc" / name
+    bench.judge(order)
+    path.rename(bench.folder / "kept")
+    for _ in range(2):
+        with pytest.raises(Refusal, match=f"{name} is missing: put it back"):
+            bench.judge(order)
+    path.write_text("broken =")
+    with pytest.raises(Refusal, match=f"{name}: "):
+        bench.judge(order)
+    said = capfd.readouterr().err
+    assert (said.count("is missing"), said.count("what it said before")) == (1, 0)
+    (bench.folder / "kept").rename(path)
+    bench.judge(order)
+
+
 def test_nothing_is_judged_without_an_anchor(bench: Bench) -> None:
     (bench.folder / "etc" / "anchor").write_text('node = "ship2"\n')
     bench.restart()
