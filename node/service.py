@@ -173,7 +173,7 @@ def _check_program(places: Places, *, insist: bool) -> None:
         raise UsageError(text, "install it elsewhere, like in /opt/steward")
     ours = places.runner.parent
     theirs = writable_by_others(
-        places.python, ours, ours.parent / "steward", nacl_folder(), Path(os.__file__)
+        places.python, ours, ours.parent / "steward", *_nacl_files(), Path(os.__file__)
     )
     if theirs is None:
         return
@@ -185,6 +185,12 @@ def _check_program(places: Places, *, insist: bool) -> None:
 
 def nacl_folder() -> Path:
     return Path(nacl.__file__).parent
+
+
+def _nacl_files() -> list[Path]:
+    """What PyNaCl is loaded from: cffi and its part in C lie beside it, among much else."""
+    nacl = nacl_folder()
+    return [nacl, *nacl.parent.glob("cffi"), *nacl.parent.glob("_cffi_backend*")]
 
 
 def _places(given: Options) -> Places:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from pathlib import Path
 
@@ -203,6 +204,19 @@ def test_what_others_can_write_is_found(tmp_path: Path, monkeypatch: pytest.Monk
     assert writable_by_others(tmp_path / "good") is None
     bad.chmod(0o666)
     assert writable_by_others(tmp_path / "good") == bad
+
+
+def test_all_that_root_would_load_is_looked_at(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyNaCl loads cffi's part in C, which lies beside it."""
+    seen: list[Path] = []
+    monkeypatch.setattr(service, "writable_by_others", lambda *paths: seen.extend(paths))
+    service._check_program(service._places({"state_dir": machine.root, "user": "a"}), insist=False)
+    loaded = [sys.modules[name].__file__ for name in ("nacl._sodium", "_cffi_backend")]
+    for path in map(Path, filter(None, loaded)):
+        assert any(path.is_relative_to(one) for one in seen), path
+    assert service.nacl_folder().with_name("cffi") in seen
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
