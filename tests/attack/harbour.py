@@ -16,6 +16,7 @@ import msgspec
 from node.broker import Broker
 from node.daemon import Daemon
 from node.error_reports import ErrorReports
+from node.fleet import end_commands
 from steward.control.client import ControlClient
 from steward.message import new_id
 from steward.subjects import NodeName
@@ -234,8 +235,9 @@ async def until(condition: Any, what: str, seconds: float = PATIENCE) -> None:
 
 @asynccontextmanager
 async def harbour(folder: Path) -> AsyncIterator[Harbour]:
-    """All of it running and at work; stopped at the end, whatever happened."""
+    """All of it running and at work; stopped at the end with its commands, whatever happened."""
     async with AsyncExitStack() as stack:
+        stack.callback(end_commands, folder)
         broker = Broker(folder / "broker", port=0)
         await broker.start()
         stack.push_async_callback(broker.stop)

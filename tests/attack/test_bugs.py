@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
+from node.output import read_claim
 from tests.attack.bugs import BUGS, planted
 from tests.attack.lab import lab
 from tests.attack.matrix import try_all
@@ -22,6 +24,23 @@ WHERE: dict[str, tuple[str, str]] = {
 }
 
 
+def commands(folder: Path) -> list[int]:
+    claims = map(read_claim, folder.glob("*/runs/*"))
+    return [claim.pid for claim in claims if claim and claim.pid]
+
+
+def ends(pid: int) -> bool:
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
 @pytest.mark.parametrize("bug", BUGS)
 async def test_the_matrix_finds(bug: str, tmp_path: Path) -> None:
     who, how = WHERE[bug]
@@ -30,5 +49,6 @@ async def test_the_matrix_finds(bug: str, tmp_path: Path) -> None:
         async with lab(tmp_path, seed=1) as fleet:
             fleet.here.patience = 5.0
             matrix = await try_all(fleet, who=(who,), people=people, steps=steps)
+    assert [pid for pid in commands(tmp_path) if not ends(pid)] == []
     assert not matrix.holds
     assert matrix.cells[who, how].effects
