@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from node.broker import Broker
+from node.fleet import end_commands
 from node.world import NodeProcess, World
 
 Json = dict[str, Any]
@@ -117,8 +118,9 @@ class Fleet(World):
 
 @asynccontextmanager
 async def fleet(folder: Path) -> AsyncIterator[Fleet]:
-    """A broker and nothing else yet; everything that is started is stopped at the end."""
+    """A broker and nothing else yet; all that is started is stopped at the end, commands, too."""
     async with AsyncExitStack() as stack:
+        stack.callback(end_commands, folder)
         broker = Broker(folder / "broker", port=0)
         await broker.start()
         stack.push_async_callback(broker.stop)
