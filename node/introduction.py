@@ -27,8 +27,10 @@ MOST_LABELS: Final = 8
 _SHORT: Final = 64
 Short = Annotated[str, Meta(max_length=_SHORT)]
 """A thousand strangers' words have to fit a line of the control socket."""
+LEAST_OVERLAP: Final = 3600.0
+"""Seconds. Each end of a key is told to every node, for good: no node may cause that as it likes.
+Central's own keys have no such bound."""
 MOST_OVERLAP: Final = 90 * 86400.0
-"""Seconds."""
 _NKEY_BYTES: Final = 35
 """One for what it is, 32 of key, two to check."""
 

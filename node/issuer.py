@@ -7,11 +7,14 @@ the broker's list and the nodes once it is committed (``node/registrar.py``).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from node.introduction import NewKeys
+import msgspec
+
+from node.introduction import LEAST_OVERLAP, NewKeys
 from steward import statements
-from steward.errors import Refused
+from steward.errors import Refused, TrustError
 from steward.handoff.state import Now
 from steward.key_files import Keys
 from steward.keyring import Holder, Keyring
@@ -20,11 +23,13 @@ from steward.records_trust import Retirement
 from steward.signing import SigningKey, fingerprint, key_id
 from steward.statements import Certificate, Revocation, Statement
 from steward.store import Tables
-from steward.subjects import NodeName, Subject
+from steward.subjects import NodeName, Subject, subject
 from steward.trust import Trust
 
 AT_ONCE: Final = 100
 """Statements in one message: 30 KiB."""
+MOST_JOINED: Final = 256 * 1024
+"""Bytes of statements, as JSON, in one answer to who has introduced itself."""
 
 
 class Decision(NamedTuple):
@@ -71,27 +76,39 @@ class Issuer:
 
     def rekey(self, tables: Tables, name: NodeName, new: NewKeys, *, is_vouched: bool) -> Decision:
         """A node has new keys: both hold for a while. ``is_vouched``: by its newest key, as an
-        older one that still holds may be in other hands by now. Raises Refused."""
+        older one that still holds may be in other hands by now. One change at a time, and none
+        while central's own is under way. Raises Refused."""
         self.check_free(name, new)
         ring = self.ring
         held = ring.holder(key_id(new.key))
         if held is not None and held.broker == new.broker:  # it did not hear the answer
+            if tables.outbox.open_in_lane(subject(name, "EventACK", "Trust")):
+                return Decision()
             return Decision(lanes=tuple(self.tell(tables, [name], [held.signed])))
         current = ring.newest(name)
-        if current is None:
+        if current is None or current.serial <= tables.trust.upto(name):
             raise Refused(f"{name} has no key that holds", "steward nodes pending, on central")
         if not is_vouched:
             raise Refused(f"the newest key of {name} has not signed this", "steward keys rotate")
+        if any(old.name == name for old in tables.trust.retirements()):
+            raise Refused(
+                f"{name} has changed its keys, and the one before them still holds",
+                "steward keys rotate again once it has ended (steward keys show, on central)",
+            )
+        mine = ring.holder(self.trust.key.id)
+        if mine is None or mine.serial < tables.trust.highest_serial(ring.central):
+            raise Refused(f"{ring.central} changes its own keys now", "steward keys rotate again")
         serial = tables.trust.highest_serial(name) + 1
         made = self.issue(tables, [self.certificate(name, new.key, new.broker, serial)])
-        self._retire(tables, current, current.broker, new.overlap)
+        self._retire(tables, current, current.broker, max(LEAST_OVERLAP, new.overlap))
         tables.trust.forget_certificates(name, current.serial)
         return Decision(tuple(made), tuple(self.tell(tables, [name], made)))
 
     def rotate(self, tables: Tables, keys: Keys, broker: str, overlap: float) -> Decision:
-        """Central's own next keys: certified with the old one, and all nodes' again with the new,
-        as the old one takes with it what it has said. ``broker``: the public nkey until now."""
-        ring = self.ring
+        """Central's own next keys: certified with the old one; all nodes' again with the new, and
+        what was revoked, as the old one takes with it what it has said. ``broker``: the public nkey
+        until now."""
+        ring = self._stored(tables)
         current, me = ring.newest(ring.central), ring.central
         assert current is not None
         serial = max(current.serial, tables.trust.highest_serial(me)) + 1
@@ -99,16 +116,26 @@ class Issuer:
         made = self.issue(tables, [self.certificate(me, signing.public, keys.broker, serial)])
         self._retire(tables, current, broker, overlap)
         lanes: list[Subject] = []
-        for name in sorted(self.nodes()):
+        ended = self.issue(tables, tables.trust.ended(), signing)
+        nodes = sorted(set(ring.names()) - {me})
+        for name in nodes:
             again = [
                 Certificate(name, h.public, h.broker, h.serial, self.now().wall)
                 for h in reversed(ring.keys_of(name))
             ]
             theirs = self.issue(tables, again, signing)
-            lanes += self.tell(tables, [name], [*ring.chain(), made[0], *theirs])
+            lanes += self.tell(tables, [name], [*ring.chain(), made[0], *ended, *theirs])
             made += theirs
-        facts = {"fingerprint": fingerprint(signing.public), "told": len(self.nodes())}
-        return Decision(tuple(made), tuple(lanes), facts)
+        facts = {"fingerprint": fingerprint(signing.public), "told": len(nodes)}
+        return Decision((*made, *ended), tuple(lanes), facts)
+
+    def _stored(self, tables: Tables) -> Keyring:
+        """The keyring with what is stored and was not learned yet: a Rekey just now."""
+        ring = self.ring.copy()
+        for signed in tables.trust.statements(ring.central):
+            with suppress(TrustError):
+                ring.learn(signed)
+        return ring
 
     def _retire(self, tables: Tables, old: Holder, broker: str, overlap: float) -> None:
         due = self.now().wall + overlap
@@ -139,6 +166,22 @@ class Issuer:
             made.append(signed)
         return made
 
+    def answer(self, tables: Tables, name: NodeName, key: bytes | None) -> list[bytes]:
+        """What a node needs to hear that has introduced itself; ``key``: with which it was
+        accepted. Then also what was revoked, as far as it fits: messages bring the rest."""
+        own = tables.trust.revocation_of(name)
+        said = [*self.ring.chain(), *own]
+        held = self.ring.holder(key_id(key)) if key is not None else None
+        if held is None:
+            return said
+        said.append(held.signed)
+        left = MOST_JOINED - sum(map(_size, said))
+        for signed in tables.trust.revocations():
+            left -= _size(signed)
+            if left >= 0 and signed not in own:
+                said.append(signed)
+        return said
+
     def tell(
         self, tables: Tables, names: Iterable[NodeName], said: Sequence[bytes]
     ) -> list[Subject]:
@@ -155,3 +198,8 @@ class Issuer:
         if messages:
             tables.outbox.submit(messages, None, self.now())
         return [message.subject for message in messages]
+
+
+def _size(signed: bytes) -> int:
+    """Its bytes as an element of a message's data."""
+    return len(msgspec.json.encode(signed.decode())) + 1

@@ -228,10 +228,8 @@ class Registrar:
         self._loop.call_later(0.1, self._wake, made.lanes)  # the list is written meanwhile
 
     async def _answer(self, name: NodeName, state: str, key: bytes) -> None:
-        ring = self._trusting.trust.keyring
-        said = [*ring.chain(), *await self._store.read(lambda t: t.trust.revocation_of(name))]
-        if state == "accepted" and (held := ring.holder(key_id(key))) is not None:
-            said.append(held.signed)
+        theirs = key if state == "accepted" else None
+        said = await self._store.read(lambda t: self.authority.answer(t, name, theirs))
         await self._say(name, "Joined", [state, key_id(key), *(one.decode() for one in said)])
 
     # ---------------------------------------------------------------- the broker's list

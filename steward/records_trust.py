@@ -9,7 +9,7 @@ import msgspec
 
 from steward.handoff.state import Now
 from steward.ledger import Shared
-from steward.statements import Certificate, Statement
+from steward.statements import Certificate, Revocation, Statement
 from steward.subjects import NodeName
 
 REGRESSES: Final = 900.0
@@ -21,6 +21,8 @@ FIRST_WITHIN: Final = 3600.0
 MOST_SPOKEN: Final = 128
 """Rows of one name: each of its stores, each method."""
 MOST_INTRODUCTIONS: Final = 1000
+LATELY: Final = 300.0
+"""Seconds: who waits says so at least each minute."""
 
 
 _starts = msgspec.json.Decoder(list[str])
@@ -80,15 +82,19 @@ class TrustRecords:
             (statement.name, kind, serial, signed, now.wall),
         )
         if not is_certificate:
-            lower = "DELETE FROM statement WHERE name = ? AND kind = 'revocation' AND serial < ?"
-            self.con.execute(lower, (statement.name, serial))
+            self.con.execute(
+                "DELETE FROM statement WHERE name = ? AND kind = 'revocation' AND serial < ?",
+                (statement.name, self.upto(statement.name)),
+            )
         self.shared.touched.nodes.add(statement.name)
 
     def statements(self, central: NodeName) -> list[bytes]:
         """All, in the order in which a keyring has to learn them: central's own keys as they came,
-        the others', and what was ended."""
+        the others', and what was ended: central's own last, as that ends what was said with it."""
         rows = self.con.execute(
-            "SELECT signed FROM statement ORDER BY kind, name <> ?, name, serial", (central,)
+            "SELECT signed FROM statement"
+            " ORDER BY kind, (name = ?) = (kind = 'revocation'), name, serial",
+            (central,),
         )
         return [signed for (signed,) in rows.fetchall()]
 
@@ -102,7 +108,7 @@ class TrustRecords:
         whatever was ended, in the same order."""
         rows = self.con.execute(
             "SELECT signed FROM statement WHERE name IN (?1, ?2) OR kind = 'revocation'"
-            " ORDER BY kind, name <> ?2, name, serial",
+            " ORDER BY kind, (name = ?2) = (kind = 'revocation'), name, serial",
             (name, central),
         )
         return [signed for (signed,) in rows.fetchall()]
@@ -117,6 +123,17 @@ class TrustRecords:
         sql = "SELECT signed FROM statement WHERE kind = 'revocation' AND name = ?"
         return [signed for (signed,) in self.con.execute(sql, (name,)).fetchall()]
 
+    def ended(self) -> list[Revocation]:
+        """The same, for central to say again."""
+        sql = "SELECT name, serial FROM statement WHERE kind = 'revocation' ORDER BY name"
+        return [Revocation(*row) for row in self.con.execute(sql).fetchall()]
+
+    def upto(self, name: NodeName) -> int:
+        """The highest serial of the name that was revoked; -1: none."""
+        sql = "SELECT max(serial) FROM statement WHERE kind = 'revocation' AND name = ?"
+        highest = self.con.execute(sql, (name,)).fetchone()[0]
+        return -1 if highest is None else int(highest)
+
     def known_revocations(self) -> int:
         """A number that grows with each revocation that is learned, for two nodes to compare."""
         sql = "SELECT coalesce(sum(serial + 1), 0) FROM statement WHERE kind = 'revocation'"
@@ -130,19 +147,30 @@ class TrustRecords:
     # ---------------------------------------------------------------- who wants to be accepted
 
     def introduce(self, new: Introduction) -> bool:
-        """Note who wants to be accepted; a decision that was made stays. False: there are too many,
-        and it is not one of them."""
+        """Note who wants to be accepted; a decision that was made stays, unless its place is
+        needed. False: there are too many, and it is not one of them."""
         known = self.con.execute(
             "UPDATE introduction SET last_at = ?, facts = ?, broker = ? WHERE name = ? AND key = ?",
             (new.last_at, new.facts, new.broker, new.name, new.key),
         )
         if not known.rowcount:
             count = self.con.execute("SELECT count(*) FROM introduction").fetchone()[0]
-            if count >= MOST_INTRODUCTIONS:
+            if count >= MOST_INTRODUCTIONS and not self._make_place(new.last_at - LATELY):
                 return False
             self.con.execute("INSERT INTO introduction VALUES (?, ?, ?, ?, ?, ?, ?)", new)
         self.shared.touched.nodes.add(new.name)
         return True
+
+    def _make_place(self, lately: float) -> bool:
+        """Forget who was heard last before that wall time, first who was refused, first who was
+        heard the longest ago; or else one that was refused. Whether there was one."""
+        forgotten = self.con.execute(
+            "DELETE FROM introduction WHERE (name, key) IN (SELECT name, key FROM introduction"
+            " WHERE last_at < ?1 OR state = 'refused'"
+            " ORDER BY last_at >= ?1, state <> 'refused', last_at LIMIT 1)",
+            (lately,),
+        )
+        return forgotten.rowcount > 0
 
     def introductions(self, name: NodeName | None = None) -> list[Introduction]:
         """Of one name or of all, the earliest first."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from node.enrolment import Enrolment
-from node.introduction import MOST_OVERLAP, NewKeys
+from node.introduction import LEAST_OVERLAP, MOST_OVERLAP, NewKeys
 from node.issuer import Decision
 from node.own_keys import OwnKeys
 from node.registrar import Registrar
@@ -174,6 +174,12 @@ class TrustApi:
         overlap = params.get("overlap", 86400.0)
         if not isinstance(overlap, int | float) or not 0 <= overlap <= MOST_OVERLAP:
             raise UsageError(f"overlap is {overlap!r}", "seconds, 90 days at most")
+        if self._registrar is None and overlap < LEAST_OVERLAP:
+            raise UsageError(
+                f"overlap is {overlap:g} seconds",
+                "an hour at least, but at central; a key that has to end now:"
+                " steward keys revoke, there",
+            )
         log.warning("user %d changes this node's keys", caller.uid)
         part = self._registrar or self._enrolled
         return await part.rotate(float(overlap))

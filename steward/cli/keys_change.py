@@ -101,7 +101,8 @@ def revoke(name: str, reason: str, yes: bool, output: str, state_dir: Path) -> i
 
 @keys.command()
 @click.option("--overlap", type=Duration(), default="1d", show_default=True, metavar="DURATION",
-              help="For how long the old key holds beside the new one.")  # fmt: skip
+              help="For how long the old key holds beside the new one: 1h at least, but at "
+              "central. Until then a node does not change its keys again.")  # fmt: skip
 @prints
 @talks
 def rotate(overlap: float, output: str, state_dir: Path) -> int:

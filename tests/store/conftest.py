@@ -17,6 +17,7 @@ from steward.message import Kind, Message, MessageId
 from steward.store import Store, Tables
 from steward.subjects import NodeName, Subject
 from tests.property.fake_ledger import FakeLedger
+from tests.store.office import CENTRAL, Office
 
 MIB = 1024 * 1024
 ME = NodeName("central")
@@ -162,3 +163,12 @@ def box(tmp_path: Path) -> Iterator[SqliteLedger]:
         made.check()
     finally:
         made.con.close()
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    store = await Store.open(tmp_path, CENTRAL, min_free=0, ballast=0)
+    try:
+        yield Office(store)
+    finally:
+        await store.close()

@@ -2,89 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from node.authority import Authority
-from node.introduction import NewKeys
 from node.issuer import AT_ONCE, Decision
 from node.trusting import open_trust
 from steward import records_trust, statements
 from steward.config import Settings
 from steward.errors import NotPossible, Refused, TrustError, UnknownId
-from steward.handoff.state import Now
 from steward.key_files import Keys, new_nkey, read_trust
 from steward.keyring import Keyring
-from steward.message import Body
 from steward.records_trust import Introduction
 from steward.signing import SigningKey, fingerprint
-from steward.store import Store, Tables
+from steward.store import Store
 from steward.subjects import NodeName
 from steward.token import CREDENTIAL, Token
-from steward.trust import Trust
-
-CENTRAL, SHIP, OTHER = NodeName("central"), NodeName("ship1"), NodeName("ship2")
-OVERLAP = 100.0
-
-
-def new_keys() -> Keys:
-    return Keys(SigningKey.generate(), new_nkey())
-
-
-def said(keys: Keys, **more: float) -> NewKeys:
-    fields = {"key": keys.signing.public, "broker": keys.broker, "overlap": OVERLAP} | more
-    return msgspec.convert(fields, NewKeys)
-
-
-class Office:
-    """Central with a clock that tests set; ``told``: what goes to each node, in order."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.wall = 1000.0
-        self.keys = new_keys()
-        self.ring = Keyring(CENTRAL, self.keys.signing.public)
-        self.trust = Trust(CENTRAL, self.keys.signing, self.ring)
-        self.authority = Authority(self.trust, 10.0, lambda: Now(self.wall, self.wall))
-
-    async def do(self, decision: Decision) -> Decision:
-        for signed in decision.new:
-            self.ring.learn(signed)
-        return decision
-
-    async def certify(self, name: NodeName, keys: Keys, *, replace: bool = False) -> Decision:
-        new, decide = said(keys), self.authority.certify
-        return await self.do(
-            await self.store.write(lambda t: decide(t, name, new, replace=replace))
-        )
-
-    async def introduced(self, name: NodeName, keys: Keys) -> tuple[str, str]:
-        new = said(keys)
-        return await self.store.write(lambda t: self.authority.introduced(t, name, new))
-
-    async def told(self, name: NodeName) -> list[bytes]:
-        def read(t: Tables) -> list[bytes]:
-            rows = t.shared.con.execute(
-                "SELECT body FROM body JOIN message USING (n) JOIN lane ON lane.key = lane"
-                " WHERE lane.node = ? AND lane.method = 'Trust' ORDER BY n",
-                (name,),
-            )
-            bodies = [msgspec.json.decode(body, type=Body) for (body,) in rows.fetchall()]
-            return [text.encode() for body in bodies for text in body.data]
-
-        return await self.store.read(read)
-
-
-@pytest.fixture
-async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    store = await Store.open(tmp_path, CENTRAL, min_free=0, ballast=0)
-    try:
-        yield Office(store)
-    finally:
-        await store.close()
+from tests.store.office import CENTRAL, OTHER, OVERLAP, SHIP, Office, new_keys, said
 
 
 async def test_an_introduction_waits_if_the_door_is_open(office: Office) -> None:
@@ -181,6 +116,9 @@ async def test_a_changed_key_holds_beside_the_old_until_that_ends(office: Office
     both = [second.signing.public, first.signing.public]
     assert [h.public for h in office.ring.keys_of(SHIP)] == both
     assert (await office.told(SHIP))[-1] == made.new[0]
+    again = await office.store.write(lambda t: rekey(t, SHIP, said(second), is_vouched=True))
+    assert again == Decision(), "the answer is on its way"
+    await office.heard(SHIP)
     again = await office.store.write(lambda t: rekey(t, SHIP, said(second), is_vouched=True))
     assert (again.new, len(again.lanes)) == ((), 1), "it had not heard the answer"
     assert (await office.store.write(office.authority.end_due)).new == ()
