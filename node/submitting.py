@@ -53,7 +53,12 @@ def judge_one(
 ) -> Message:
     """One message. Raises InvalidMessage, also for what its method would refuse."""
     message = check(
-        raw, defaults, kinds(), job=job, retry_of=retry_of, operator=operator  # type: ignore[arg-type]
+        raw,
+        defaults,
+        kinds(),
+        job=job,
+        retry_of=retry_of,
+        operator=operator,  # type: ignore[arg-type]
     )
     check_at_home(message.method, message.content)
     return message
