@@ -10,7 +10,7 @@ from node.methods import registry
 from node.reception import check_at_home
 from steward.errors import InvalidMessage, StewardError
 from steward.handoff.state import Now
-from steward.message import FIELDS, NOBODY, Defaults, Message, Operator, check, new_id
+from steward.message import FIELDS, NOBODY, Defaults, Message, MessageId, Operator, check, new_id
 from steward.outbox import Accepted
 from steward.store import Tables
 
@@ -49,17 +49,10 @@ def judge_one(
     defaults: Defaults,
     job: str | None = None,
     operator: Operator = NOBODY,
-    retry_of: str | None = None,
+    retry_of: MessageId | None = None,
 ) -> Message:
     """One message. Raises InvalidMessage, also for what its method would refuse."""
-    message = check(
-        raw,
-        defaults,
-        kinds(),
-        job=job,
-        retry_of=retry_of,
-        operator=operator,  # type: ignore[arg-type]
-    )
+    message = check(raw, defaults, kinds(), job=job, retry_of=retry_of, operator=operator)
     check_at_home(message.method, message.content)
     return message
 

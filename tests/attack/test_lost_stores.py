@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from steward.frames import Letter
 from tests.attack.harbour import Harbour, until
 from tests.attack.intruder import Intruder, script
 from tests.attack.papers import CENTRAL, SHIP3
@@ -87,7 +88,7 @@ async def test_who_was_revoked_is_nobody_s_for_a_node_that_has_lost_its_store(
     for title in ("revoked", "central's old key", "ship2, stolen"):
         thief = next(one for one in identities(here.papers) if one.title == title)
         order = script(here, thief, "lost store")
-        letters = [
+        letters: list[Letter] = [
             intruder.frame(thief.name, f"{SHIP3}.CommandACK.ShellCommand", order),
             intruder.notice(thief.name, f"{SHIP3}.CommandNACK.ShellCommand", order),
         ]
