@@ -28,7 +28,7 @@ def judge(
     defaults: Defaults,
     job: str | None,
     operator: Operator = NOBODY,
-    retries_of: Sequence[str | None] = (),
+    retries_of: Sequence[MessageId | None] = (),
 ) -> tuple[dict[int, Message], list[Refusal]]:
     """Messages by index, and why the others are none. Several make a job, unless one is named."""
     if job is None and len(raw) > 1:

@@ -94,12 +94,12 @@ class MessageApi:
         accepted = [x for x in lines if isinstance(x, dict) and x.get("event") == "accepted"]
         if not accepted:
             raise UsageError("no line tells of an accepted message", "give lines of messages.jsonl")
-        origins = [str(x["id"]) if "id" in x else None for x in accepted]
+        origins = [MessageId(str(x["id"])) if "id" in x else None for x in accepted]
         return await self._take([submitting.again(x) for x in accepted], None, caller, origins)
 
     async def _take(
         self, raw: Sequence[object], job: str | None, caller: Caller,
-        retries_of: Sequence[str | None] = (),
+        retries_of: Sequence[MessageId | None] = (),
     ) -> object:  # fmt: skip
         who = await operator(caller.uid)
         good, bad = submitting.judge(raw, self._house.settings.defaults, job, who, retries_of)
