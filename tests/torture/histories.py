@@ -156,7 +156,11 @@ class History:
         mine = [told for told in self.told.values() if told.id in has]
         with closing(sqlite3.connect(folder / "steward.db")) as con, con:
             con.executescript(SCHEMA.read_text())
-            con.execute("INSERT INTO meta VALUES (1, ?, ?, 0, 0, ?)", (life, node, len(mine)))
+            con.execute(
+                "INSERT INTO meta (one, store_id, node, steady, wall, journaled)"
+                " VALUES (1, ?, ?, 0, 0, ?)",
+                (life, node, len(mine)),
+            )
             for place, told in enumerate(mine, 1):
                 _insert(con, told.n or place, told)
             for node, code, text in self.reports if life == "central" else ():
