@@ -24,6 +24,8 @@ from steward.cli.output import line, note
 from steward.cli.owner import as_owner
 from steward.errors import BusError, StewardError, TrustError, UsageError
 
+Signs = list[tuple[int, ...] | None]
+
 _LOOK = 0.5
 """Seconds between two looks at the files that the server has read."""
 _DAY = 86400.0
@@ -75,7 +77,9 @@ def broker(
             written=True,
             tls=True,
         )
-        asyncio.run(_broker(server, partial(_follow, server, setup, state_dir)))
+        # What changes while the server starts may have come too late for it.
+        known = _signs(setup.watched)
+        asyncio.run(_broker(server, partial(_follow, server, setup, state_dir, known)))
         return 0
     note(_LAB)
     host, port = host or "127.0.0.1", 4222 if port is None else port
@@ -177,10 +181,11 @@ def _told(setup: Setup, state_dir: Path) -> None:
     note("a daemon that runs learns of another CA when it is restarted")
 
 
-async def _follow(server: Broker, setup: Setup, state_dir: Path) -> None:
-    """Has the server read its files again when one has changed; renews its certificate in time."""
+async def _follow(server: Broker, setup: Setup, state_dir: Path, known: Signs) -> None:
+    """Has the server read its files again when one is not as it was ``known``; renews its
+    certificate in time."""
     clock = asyncio.get_running_loop().time
-    known, looked = _signs(setup.watched), clock()
+    looked = clock()
     while True:
         await asyncio.sleep(_LOOK)
         if clock() - looked > _DAY:
@@ -200,7 +205,7 @@ def _renew(setup: Setup, state_dir: Path) -> None:
         note(f"the broker's certificate was not looked after: {error}")
 
 
-def _signs(files: Sequence[Path]) -> list[tuple[int, ...] | None]:
+def _signs(files: Sequence[Path]) -> Signs:
     return [_sign(file) for file in files]
 
 

@@ -68,7 +68,7 @@ async def test_two_nodes_with_one_name_are_held_until_one_is_gone(
 
 async def was_replaced(world: Fleet, id: str) -> bool:
     """Whether ship1 stands apart, because central has adopted the other store of its name."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(40):
         while (await world.show(id))["state"] != "succeeded":
             [node] = [n for n in (await world.ask("nodes"))["nodes"] if n["name"] == "ship1"]
             if node["alarms"]:
